@@ -1,0 +1,192 @@
+"""The result of analysing one image: one record with the same fields in Python, JSON, tables and the report."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from dermoscope import taxonomy
+
+Probability = float
+
+
+class Status(StrEnum):
+    """Whether an image was analysed to the end."""
+
+    DONE = "done"
+    FAILED = "failed"
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Gate(_Record):
+    """Is this an image of skin at all?
+
+    Attributes:
+        is_skin: Whether `p_skin` reaches `threshold`.
+        p_skin: Probability of skin, 0 to 1.
+        threshold: Operating point of the bundle, 0 to 1.
+    """
+
+    is_skin: bool
+    p_skin: Probability
+    threshold: Probability
+
+
+class MaskCandidate(_Record):
+    """One mask the decoder proposed, and what became of it.
+
+    Attributes:
+        prompt: Name of the prompt that produced it, such as `saliency box`.
+        predicted_iou: The decoder's own estimate of the overlap with the true object.
+        stability: Overlap of the mask at a stricter and a laxer threshold, 0 to 1.
+        area_fraction: Share of the image it covers, 0 to 1.
+        kept: Whether it survived every rule.
+        reason: Why it was dropped, or why it won; empty for a survivor that came second.
+    """
+
+    prompt: str
+    predicted_iou: float
+    stability: float
+    area_fraction: float
+    kept: bool
+    reason: str
+
+
+class LesionMask(_Record):
+    """Where the lesion is.
+
+    Attributes:
+        prompt: Name of the prompt behind the chosen mask; the prompt source is always `auto` here.
+        confidence: Expected overlap with the true mask, 0 to 1.
+        area_fraction: Share of the image inside the mask, 0 to 1.
+        box: Left, top, right, bottom in pixels of the original image; right and bottom are exclusive.
+        outline: Closed polygons of (x, y) pixel positions in the original image, outer contours only.
+        candidates: Every mask that was considered, with its fate.
+    """
+
+    prompt: str
+    confidence: float
+    area_fraction: float
+    box: tuple[int, int, int, int]
+    outline: tuple[tuple[tuple[int, int], ...], ...]
+    candidates: tuple[MaskCandidate, ...]
+
+
+class Malignancy(_Record):
+    """Risk that the lesion is malignant, under a definition that always has a name.
+
+    Attributes:
+        probability: Calibrated probability of malignancy, 0 to 1.
+        definition: Name of the definition in `dermoscope.taxonomy`, such as `graz`.
+        threshold: Operating point of the bundle; at or above it the image is flagged.
+        operating_point: What the threshold stands for, in words.
+        flagged: Whether `probability` reaches `threshold`.
+    """
+
+    probability: Probability
+    definition: str
+    threshold: Probability
+    operating_point: str
+    flagged: bool
+
+
+class Analysis(_Record):
+    """Everything `dermoscope` says about one image.
+
+    A failed image keeps its `image_id`, `path` and `reason`; every other field is then empty. Probabilities are filled
+    for every image that decodes, also where the gate or an abstention withholds the answer.
+
+    Attributes:
+        image_id: Name of the image within one run, safe as a file name.
+        path: The path as the user gave it, or empty for an image that came as an array.
+        status: `done` or `failed`.
+        reason: Why it failed; empty when done.
+        width: Width of the original image in pixels, after the EXIF orientation was applied.
+        height: Height of the original image in pixels.
+        quality: Names of the quality flags that were raised, in a fixed order.
+        gate: Skin or not.
+        mask: The lesion mask, or none where no candidate survived.
+        diagnosis: Probability of each diagnosis code the bundle knows; sums to 1.
+        group: Probability of each lesion group; sums to 1.
+        malignancy: Risk under a named definition.
+        p_melanoma: Probability of melanoma, from the diagnosis distribution.
+        abstained: Whether the answer is withheld.
+        abstain_reason: Why; empty when an answer is given.
+        timings_ms: Milliseconds spent in each stage.
+        bundle: Fingerprint of the bundle that made this result.
+    """
+
+    image_id: str
+    path: str = ""
+    status: Status = Status.DONE
+    reason: str = ""
+    width: int | None = None
+    height: int | None = None
+    quality: tuple[str, ...] = ()
+    gate: Gate | None = None
+    mask: LesionMask | None = None
+    diagnosis: dict[str, Probability] = Field(default_factory=dict)
+    group: dict[str, Probability] = Field(default_factory=dict)
+    malignancy: Malignancy | None = None
+    p_melanoma: Probability | None = None
+    abstained: bool = False
+    abstain_reason: str = ""
+    timings_ms: dict[str, float] = Field(default_factory=dict)
+    bundle: str = ""
+
+    @classmethod
+    def failed(cls, image_id: str, path: str, reason: str) -> Analysis:
+        """The record of an image that could not be analysed."""
+        return cls(image_id=image_id, path=path, status=Status.FAILED, reason=reason)
+
+    @property
+    def top_diagnosis(self) -> str | None:
+        """The most probable diagnosis code, or none for a failed image."""
+        return max(self.diagnosis, key=self.diagnosis.__getitem__) if self.diagnosis else None
+
+    @property
+    def top_group(self) -> str | None:
+        """The most probable lesion group, or none for a failed image."""
+        return max(self.group, key=self.group.__getitem__) if self.group else None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record as plain JSON types."""
+        return self.model_dump(mode="json")
+
+    def to_row(self) -> dict[str, str | int | float | bool | None]:
+        """One row of `results.csv`. Column names are a promise to scripts: they are added to, never renamed."""
+        return {
+            "image_id": self.image_id,
+            "path": self.path,
+            "status": str(self.status),
+            "reason": self.reason,
+            "is_skin": self.gate.is_skin if self.gate else None,
+            "p_skin": self.gate.p_skin if self.gate else None,
+            "group": self.top_group,
+            **{f"p_{taxonomy.GROUP_COLUMNS[group]}": self.group.get(group) for group in taxonomy.GROUPS},
+            "diagnosis": self.top_diagnosis,
+            **{f"p_{code}": self.diagnosis.get(code) for code in self._diagnosis_columns()},
+            "p_malignant": self.malignancy.probability if self.malignancy else None,
+            "malignancy_definition": self.malignancy.definition if self.malignancy else None,
+            "p_melanoma": self.p_melanoma,
+            "abstained": self.abstained if self.status is Status.DONE else None,
+            "abstain_reason": self.abstain_reason,
+            "mask": f"masks/{self.image_id}.png" if self.mask else None,
+            "mask_confidence": self.mask.confidence if self.mask else None,
+            "area_fraction": self.mask.area_fraction if self.mask else None,
+            "flagged": self.malignancy.flagged if self.malignancy else None,
+            "malignancy_threshold": self.malignancy.threshold if self.malignancy else None,
+            "quality": " ".join(self.quality),
+            "width": self.width,
+            "height": self.height,
+            "bundle": self.bundle,
+        }
+
+    def _diagnosis_columns(self) -> tuple[str, ...]:
+        extra = tuple(code for code in self.diagnosis if code not in taxonomy.HAM10000_CODES)
+        return (*taxonomy.HAM10000_CODES, *extra)

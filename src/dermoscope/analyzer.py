@@ -1,0 +1,227 @@
+"""The flagship way, from bytes to an `Analysis`: each image walks it once.
+
+    decode → quality → encoder (one pass) ─┬→ heads: gate, group, diagnosis, malignancy
+                                           └→ prompts → mask decoder → selection → mask      (where the gate says skin)
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dermoscope.analysis import Analysis, Gate, LesionMask, Malignancy, MaskCandidate
+from dermoscope.bundle import Bundle, Head
+from dermoscope.encoders.inputs import EncoderInput, prepare
+from dermoscope.engine import EngineName, Precision, compile_graph
+from dermoscope.heads.calibration import calibrated_probabilities
+from dermoscope.heads.evidence import occlusion_evidence
+from dermoscope.images import DecodedImage, decode, draw_analysis, quality_flags
+from dermoscope.segment.automatic import AutomaticMask, segment_automatically
+from dermoscope.segment.postprocess import finish_mask
+from dermoscope.segment.prompted_decoder import PromptedDecoder
+
+Image = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+NOT_SKIN_REASON = "the image does not look like skin"
+_WITHHOLDING_FLAGS = ("mostly frame",)
+# Masks and pictures gain nothing from more pixels than this on the long side while they are being computed; JPEG files
+# far above it are decoded at a fraction of their size.
+_WORKING_SIDE = 1024
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """An analysis with its images.
+
+    Attributes:
+        analysis: The record.
+        mask: `[H, W]` bool at the original size, or none.
+        picture: `[h, w, 3]` uint8, image, outline and evidence side by side, if it was asked for.
+    """
+
+    analysis: Analysis
+    mask: Mask | None
+    picture: Image | None
+
+
+class Analyzer:
+    """Analyses images with one bundle, loaded once. Safe to use from several threads.
+
+    Args:
+        bundle: The model.
+        engine: `openvino` or `onnxruntime`; by default the first one installed.
+        precision: `auto` uses bfloat16 where the CPU has it; `float32` never does.
+        threads: Threads for one image; 0 leaves it to the engine.
+        streams: How many images may be computed at once.
+
+    Raises:
+        EngineError: If no engine can run the bundle's graphs.
+
+    Example:
+        >>> import dermoscope
+        >>> analyzer = dermoscope.load()
+        >>> outcome = analyzer.analyze("examples/images/synthetic_pigment_network_light_skin.jpg")  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        engine: EngineName | None = None,
+        precision: Precision = "auto",
+        threads: int = 0,
+        streams: int = 1,
+    ) -> None:
+        self.bundle = bundle
+        parts = bundle.description
+        self._encoder, self._decoder = (
+            compile_graph(
+                bundle.graph_path(part), engine=engine, precision=precision, threads=threads, streams=streams
+            )
+            for part in (parts.encoder, parts.decoder)
+        )
+        # The heads cost microseconds; float32 keeps their probabilities equal across machines.
+        self._heads = compile_graph(
+            bundle.graph_path(parts.heads), engine=engine, precision="float32", threads=1, streams=streams
+        )
+
+    def analyze(
+        self, source: str | Path | bytes | Image, *, image_id: str = "image", path: str = "", picture: bool = False
+    ) -> Outcome:
+        """Analyse one image.
+
+        Args:
+            source: A file, the bytes of one, or an RGB image `[H, W, 3]` uint8.
+            image_id: Name for the record.
+            path: Path for the record, as the user knows it.
+            picture: Whether to draw image, outline and evidence.
+
+        Raises:
+            ImageError: If the source cannot be read as an image.
+        """
+        clock = _Clock()
+        parts = self.bundle.description
+        with clock("decode"):
+            image = _decoded(source)
+        with clock("quality"):
+            flags = quality_flags(image.rgb)
+        with clock("encode"):
+            prepared = prepare(image.rgb, parts.encoder.input)
+            encoded = self._encoder({"image": prepared.image, "pool_weights": prepared.pool_weights})
+        with clock("classify"):
+            logits = self._heads({"feature": encoded["feature"]})
+        heads = parts.heads
+        gate = self._gate(logits)
+        automatic, mask = None, None
+        if gate.is_skin:
+            with clock("segment"):
+                automatic = self._segment(encoded["embedding"], prepared)
+            with clock("mask"):
+                mask = _finished(automatic, image)
+        malignancy = self._malignancy(logits)
+        diagnosis = _distribution(heads.diagnosis, logits)
+        reason = _abstain_reason(gate, flags)
+        drawing = None
+        if picture:
+            with clock("picture"):
+                evidence = self._evidence(encoded["embedding"], prepared) if gate.is_skin else None
+                drawing = draw_analysis(image.rgb, mask, evidence)
+        analysis = Analysis(
+            image_id=image_id,
+            path=path,
+            width=image.width,
+            height=image.height,
+            quality=flags,
+            gate=gate,
+            mask=_mask_record(automatic, mask, parts.decoder.confidence_slope, parts.decoder.confidence_intercept),
+            diagnosis=diagnosis,
+            group=_distribution(heads.group, logits),
+            malignancy=malignancy,
+            p_melanoma=diagnosis.get("MEL"),
+            abstained=bool(reason),
+            abstain_reason=reason,
+            timings_ms=clock.milliseconds,
+            bundle=self.bundle.fingerprint,
+        )
+        return Outcome(analysis, mask, drawing)
+
+    def _gate(self, logits: dict[str, NDArray[np.float32]]) -> Gate:
+        heads = self.bundle.description.heads
+        p_skin = _distribution(heads.gate, logits)["skin"]
+        threshold = heads.gate_point.threshold
+        return Gate(is_skin=p_skin >= threshold, p_skin=p_skin, threshold=threshold)
+
+    def _malignancy(self, logits: dict[str, NDArray[np.float32]]) -> Malignancy:
+        heads = self.bundle.description.heads
+        probability = _distribution(heads.malignancy, logits)["malignant"]
+        return Malignancy(
+            probability=probability,
+            definition=heads.malignancy_definition,
+            threshold=heads.malignancy_point.threshold,
+            operating_point=heads.malignancy_point.meaning,
+            flagged=probability >= heads.malignancy_point.threshold,
+        )
+
+    def _segment(self, embedding: NDArray[np.float32], prepared: EncoderInput) -> AutomaticMask:
+        parts = self.bundle.description
+        decoder = PromptedDecoder(self._decoder, parts.encoder.input, embedding, prepared)
+        return segment_automatically(prepared.pixels, decoder, parts.decoder.rules)
+
+    def _evidence(self, embedding: NDArray[np.float32], prepared: EncoderInput) -> NDArray[np.float32]:
+        evidence = occlusion_evidence(embedding[0], prepared.pool_weights[0, 0], self._log_odds)
+        cells = self.bundle.description.encoder.input
+        rows = max(1, round(prepared.height * cells.map_size / cells.size))
+        columns = max(1, round(prepared.width * cells.map_size / cells.size))
+        return evidence[:rows, :columns]
+
+    def _log_odds(self, features: NDArray[np.float32]) -> NDArray[np.floating]:
+        head = self.bundle.description.heads.malignancy
+        logits = self._heads({"feature": features})[head.output]
+        return (logits[:, 1] - logits[:, 0]) / head.calibration.temperature
+
+
+def load_analyzer(
+    bundle: Path | None = None,
+    *,
+    engine: EngineName | None = None,
+    precision: Precision = "auto",
+    threads: int = 0,
+    streams: int = 1,
+) -> Analyzer:
+    """An analyzer with the bundle in a folder, or with the one that ships inside the package.
+
+    Raises:
+        BundleError: If the bundle is missing or damaged.
+        EngineError: If no engine can run it.
+    """
+    loaded = Bundle.load(bundle) if bundle else Bundle.default()
+    return Analyzer(loaded, engine=engine, precision=precision, threads=threads, streams=streams)
+
+
+class _Clock:
+    """Adds up the milliseconds of named stages."""
+
+    def __init__(self) -> None:
+        self.milliseconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.milliseconds[stage] = round((time.perf_counter() - start) * 1e3, 3)
+
+
+def _distribution(head: Head, logits: dict[str, NDArray[np.float32]]) -> dict[str, float]:
+    calibration = head.calibration
+    probabilities = calibrated_probabilities(
+        logits[head.output][0], calibration.temperature, np.array(calibration.bias)
+    )
+    return dict(zip(head.classes, probabilities.tolist(), strict=True))

@@ -1,0 +1,50 @@
+"""What the runner asks of an analyzer, so that it runs with any object that has these few names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dermoscope.analysis import Analysis
+
+
+class AnalyzedImage(Protocol):
+    """An analysis with its images."""
+
+    @property
+    def analysis(self) -> Analysis:
+        """The record."""
+
+    @property
+    def mask(self) -> NDArray[np.bool_] | None:
+        """`[H, W]` at the original size, or none."""
+
+    @property
+    def picture(self) -> NDArray[np.uint8] | None:
+        """`[h, w, 3]` RGB, if it was asked for."""
+
+
+class ModelIdentity(Protocol):
+    """The model behind the results."""
+
+    @property
+    def name(self) -> str:
+        """Name a person reads."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Text that differs whenever the model does."""
+
+
+class ImageAnalyzer(Protocol):
+    """Analyses one image at a time; is called from several threads at once."""
+
+    @property
+    def bundle(self) -> ModelIdentity:
+        """The model it runs."""
+
+    def analyze(self, source: Path, *, image_id: str, path: str, picture: bool) -> AnalyzedImage:
+        """Analyse one file. Whatever it raises becomes the reason in that image's row."""

@@ -1,0 +1,220 @@
+"""The files of a results folder: one line an image as it goes, one table at the end, masks and pictures beside them."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dermoscope.analysis import Analysis, Status
+from dermoscope.batch.errors import OutputError
+from dermoscope.batch.files import replacing, writing_to
+from dermoscope.batch.inputs import FORMULA_STARTS
+
+
+@dataclass(frozen=True, slots=True)
+class ResultLine:
+    """The part of a line that the runner needs to go on after an interruption."""
+
+    image_id: str
+    path: str
+    done: bool
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Counts over every row of a results folder.
+
+    Attributes:
+        images: All rows.
+        done: Rows of images that were analysed.
+        failed: Rows of images that could not be analysed.
+        not_skin: Analysed images that the gate refused.
+        withheld: Analysed images of skin whose answer is withheld for another reason.
+        flagged: Analysed images with an answer, at or above the operating point.
+    """
+
+    images: int = 0
+    done: int = 0
+    failed: int = 0
+    not_skin: int = 0
+    withheld: int = 0
+    flagged: int = 0
+
+
+class ResultsFile:
+    """`results.jsonl`, open for appending; every line reaches the operating system in one piece before the next.
+
+    Args:
+        path: The file; need not exist.
+
+    Raises:
+        OutputError: If it cannot be opened or, later, written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._folder = path.parent
+        with writing_to(self._folder):
+            self._stream = path.open("ab", buffering=0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stream.close()
+
+    def append(self, line: bytes) -> None:
+        """Write one line, given with its line end."""
+        rest = memoryview(line)
+        with writing_to(self._folder):
+            while rest:
+                rest = rest[self._stream.write(rest) :]
+
+
+def encode_line(analysis: Analysis) -> bytes:
+    """One line of `results.jsonl`, with its line end.
+
+    Raises:
+        ValueError: If a number in it is not finite: such a line could not be read back.
+    """
+    text = json.dumps(analysis.to_dict(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return f"{text}\n".encode()
+
+
+def encode_mask(mask: NDArray[np.bool_]) -> bytes:
+    """A mask `[H, W]` as an 8-bit PNG of 0 and 255."""
+    return _encode_png(mask.astype(np.uint8) * np.uint8(255))
+
+
+def encode_picture(picture: NDArray[np.uint8]) -> bytes:
+    """An RGB picture `[h, w, 3]` as a PNG."""
+    return _encode_png(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+
+
+def read_results(path: Path) -> Iterator[Analysis]:
+    """Every line of a `results.jsonl`, one at a time.
+
+    Raises:
+        OutputError: If a line is not a result; the message names it.
+    """
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, 1):
+            try:
+                yield Analysis.model_validate_json(line)
+            except ValueError as error:
+                raise _damaged(path, number) from error
+
+
+def recover_lines(path: Path) -> Iterator[ResultLine]:
+    """Every line of an interrupted run; what a kill or a full disk left of the last one is cut off the file.
+
+    Raises:
+        OutputError: If a line before the last is not a result.
+    """
+    with writing_to(path.parent), path.open("r+b") as stream:
+        size = stream.seek(0, io.SEEK_END)
+        stream.seek(0)
+        start = 0
+        for number, line in enumerate(stream, 1):
+            found = _parse(line)
+            if found is None and start + len(line) < size:
+                raise _damaged(path, number)
+            if found is None:
+                break
+            start += len(line)
+            yield found
+        stream.truncate(start)
+
+
+def drop_lines(path: Path, is_superseded: Callable[[str], bool]) -> None:
+    """Rewrite the file without the lines whose image id `is_superseded`, asked once a line and in order."""
+    with path.open("rb") as source, replacing(path) as target:
+        for line in source:
+            if not is_superseded(json.loads(line)["image_id"]):
+                target.write(line)
+
+
+def write_csv(lines: Path, table: Path, *, masks: bool) -> Totals:
+    """Write `results.csv` from `results.jsonl`, one row a line, and count.
+
+    The format is that of RFC 4180. Numbers are written so that they read back exactly; text that a spreadsheet would run as a formula gets a leading
+    apostrophe.
+
+    Args:
+        lines: `results.jsonl`.
+        table: Where the table goes.
+        masks: Whether mask files were written; if not, the column `mask` stays empty.
+
+    Raises:
+        OutputError: If a line cannot be read or the table cannot be written.
+    """
+    totals = dict.fromkeys(Totals.__dataclass_fields__, 0)
+    with replacing(table) as raw, io.TextIOWrapper(raw, encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, _columns(lines))
+        writer.writeheader()
+        for analysis in read_results(lines):
+            row = analysis.to_row() | ({} if masks else {"mask": None})
+            writer.writerow({name: _cell(value) for name, value in row.items()})
+            for name in _counts(analysis):
+                totals[name] += 1
+    return Totals(**totals)
+
+
+def _counts(analysis: Analysis) -> Iterator[str]:
+    yield "images"
+    if analysis.status is Status.FAILED:
+        yield "failed"
+        return
+    yield "done"
+    if analysis.gate is not None and not analysis.gate.is_skin:
+        yield "not_skin"
+    elif analysis.abstained:
+        yield "withheld"
+    elif analysis.malignancy is not None and analysis.malignancy.flagged:
+        yield "flagged"
+
+
+def _columns(lines: Path) -> list[str]:
+    """All lines come from one bundle, so the first success knows every class there is."""
+    first: Analysis | None = None
+    for analysis in read_results(lines):
+        first = first or analysis
+        if analysis.status is Status.DONE:
+            return list(analysis.to_row())
+    return list((first or Analysis(image_id="")).to_row())
+
+
+def _cell(value: str | int | float | bool | None) -> str | int | float | bool | None:
+    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
+
+
+def _parse(line: bytes) -> ResultLine | None:
+    if not line.endswith(b"\n"):
+        return None
+    try:
+        record: Any = json.loads(line)
+        return ResultLine(record["image_id"], record["path"], record["status"] == Status.DONE)
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def _damaged(path: Path, number: int) -> OutputError:
+    return OutputError(f"{path}, line {number}, is not a result; start again with --overwrite or in another folder")
+
+
+def _encode_png(image: NDArray[Any]) -> bytes:
+    ok, data = cv2.imencode(".png", image)
+    if not ok:
+        raise ValueError(f"an image of shape {image.shape} cannot be written as PNG")
+    return data.tobytes()

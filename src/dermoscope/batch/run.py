@@ -1,0 +1,270 @@
+"""The batch runner: a short queue between the list of inputs and a few worker threads."""
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dermoscope.analysis import Analysis
+from dermoscope.batch.errors import BatchUsageError
+from dermoscope.batch.files import replace_file, writing_to
+from dermoscope.batch.inputs import PICTURE_FOLDERS, RESULTS_NAME, BatchInput, check_paths, find_inputs
+from dermoscope.batch.ledger import Claim, Ledger, State
+from dermoscope.batch.protocols import ImageAnalyzer
+from dermoscope.batch.results import (
+    ResultsFile,
+    Totals,
+    drop_lines,
+    encode_line,
+    encode_mask,
+    encode_picture,
+    recover_lines,
+    write_csv,
+)
+from dermoscope.batch.run_record import TABLE_NAME, Option, RunRecord, RunState, prepare_folder
+from dermoscope.images import ImageError
+
+# Finished images that wait for a slow one before them cost only their record; images in memory are one a worker.
+_QUEUE_PER_JOB = 8
+_LONGEST_REASON = 500
+_FAILURES_KEPT = 10
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An input that could not be analysed."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run is.
+
+    Attributes:
+        seen: Inputs that are behind it, repeated ones included.
+        done: Images analysed in this run.
+        failed: Images that could not be analysed in this run.
+        skipped: Images that an earlier run had finished.
+    """
+
+    seen: int = 0
+    done: int = 0
+    failed: int = 0
+    skipped: int = 0
+
+
+@dataclass(frozen=True)
+class BatchSummary:
+    """What a run did.
+
+    Attributes:
+        done: Images analysed in this run.
+        failed: Images that could not be analysed in this run.
+        skipped: Images that an earlier run had finished.
+        seconds: How long it took.
+        out: The results folder.
+        interrupted: Whether it was stopped before the last input.
+        failures: The first few failures of this run.
+        totals: Counts over the whole folder; none after an interruption.
+    """
+
+    done: int
+    failed: int
+    skipped: int
+    seconds: float
+    out: Path
+    interrupted: bool
+    failures: tuple[Failure, ...]
+    totals: Totals | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    line: bytes
+    failure: Failure | None
+
+
+def analyze_batch(
+    paths: Sequence[str | Path],
+    out: Path,
+    analyzer: ImageAnalyzer,
+    *,
+    jobs: int = 1,
+    pictures: bool = True,
+    masks: bool = True,
+    settings: Mapping[str, Option] | None = None,
+    overwrite: bool = False,
+    stop: threading.Event | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> BatchSummary:
+    """Analyse every image behind some paths and write the results into one folder.
+
+    Lines are written in the order of the inputs, so that two runs over the same files can be compared line by line.
+    A folder that holds results of the same bundle, version and options is gone on with: finished images are skipped,
+    failed and changed ones are analysed again. Whatever goes wrong with one image is the reason in its row.
+
+    Args:
+        paths: Files, folders and patterns.
+        out: The results folder; is made if need be.
+        analyzer: Analyses one image.
+        jobs: Worker threads; as many images are in memory at once.
+        pictures: Whether to write `pictures/<image_id>.png`.
+        masks: Whether to write `masks/<image_id>.png`.
+        settings: How the analyzer was set up, where that changes results; recorded and compared like the options.
+        overwrite: Whether to remove results that are there.
+        stop: When set, the images in work are finished, the rest is left for the next run.
+        on_progress: Is called in this thread after every input.
+
+    Raises:
+        BatchUsageError: If the arguments cannot work, or the folder holds something that these results do not go with.
+        OutputError: If the folder cannot be written; what was written stays, and the next run goes on from there.
+    """
+    if jobs < 1:
+        raise BatchUsageError(f"jobs must be at least 1, not {jobs}")
+    check_paths(paths)
+    started = time.monotonic()
+    record = RunRecord.begin(
+        bundle=analyzer.bundle.fingerprint,
+        bundle_name=analyzer.bundle.name,
+        options={"pictures": pictures, "masks": masks, **(settings or {})},
+        inputs=tuple(BatchInput(os.fspath(path)).name for path in paths),
+    )
+    record = prepare_folder(out, record, overwrite=overwrite)
+    worker = _Worker(analyzer, out, pictures=pictures, masks=masks)
+    totals = None
+    lines = out / RESULTS_NAME
+    with Ledger(out) as ledger:
+        ledger.recover(recover_lines(lines))
+        with ResultsFile(lines) as results:
+            run = _Run(ledger, results, worker, on_progress or (lambda _: None))
+            interrupted = run.walk(paths, jobs, stop or threading.Event())
+        if not interrupted:
+            if ledger.has_superseded_lines():
+                drop_lines(lines, ledger.drop_if_superseded)
+            totals = write_csv(lines, out / TABLE_NAME, masks=masks)
+            record.finished(RunState.COMPLETE, done=totals.done, failed=totals.failed).write(out)
+        else:
+            record.finished(RunState.INTERRUPTED).write(out)
+    counts = run.progress
+    return BatchSummary(
+        done=counts.done,
+        failed=counts.failed,
+        skipped=counts.skipped,
+        seconds=time.monotonic() - started,
+        out=out,
+        interrupted=interrupted,
+        failures=tuple(run.failures),
+        totals=totals,
+    )
+
+
+@dataclass
+class _Run:
+    """The main thread's side: claims inputs, keeps the queue short, writes lines in order."""
+
+    ledger: Ledger
+    results: ResultsFile
+    worker: _Worker
+    on_progress: Callable[[Progress], None]
+    progress: Progress = field(default_factory=Progress)
+    failures: list[Failure] = field(default_factory=list)
+
+    def walk(self, paths: Sequence[str | Path], jobs: int, stop: threading.Event) -> bool:
+        """Take every input to its line, and say whether `stop` came before the last one."""
+        queue: deque[tuple[Claim, Future[_Result]]] = deque()
+        left_out = False
+        pool = ThreadPoolExecutor(jobs, thread_name_prefix="analyze")
+        try:
+            for found in find_inputs(paths):
+                if stop.is_set():
+                    left_out = True
+                    break
+                claim = self.ledger.claim(found)
+                if claim.state is State.WAITING:
+                    queue.append((claim, pool.submit(self.worker, claim)))
+                else:
+                    self._advance(skipped=claim.state is State.FINISHED)
+                while queue and (queue[0][1].done() or len(queue) > jobs * _QUEUE_PER_JOB):
+                    self._write(*queue.popleft())
+            while queue:
+                if stop.is_set():
+                    # From the back, so that no worker takes a new image while the front is still being waited for.
+                    left_out = sum(future.cancel() for _, future in reversed(queue)) > 0 or left_out
+                claim, future = queue.popleft()
+                if not future.cancelled():
+                    self._write(claim, future)
+            return left_out
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _write(self, claim: Claim, future: Future[_Result]) -> None:
+        result = future.result()
+        self.results.append(result.line)
+        self.ledger.finish(claim, done=result.failure is None)
+        if result.failure and len(self.failures) < _FAILURES_KEPT:
+            self.failures.append(result.failure)
+        self._advance(done=result.failure is None, failed=result.failure is not None)
+
+    def _advance(self, *, done: bool = False, failed: bool = False, skipped: bool = False) -> None:
+        now = self.progress
+        self.progress = Progress(now.seen + 1, now.done + done, now.failed + failed, now.skipped + skipped)
+        self.on_progress(self.progress)
+
+
+class _Worker:
+    """A worker thread's side: one image from its file to its mask, its picture and its line."""
+
+    def __init__(self, analyzer: ImageAnalyzer, out: Path, *, pictures: bool, masks: bool) -> None:
+        self._analyzer = analyzer
+        self._pictures = pictures
+        self._masks = masks
+        self._mask_folder, self._picture_folder = (out / name for name in PICTURE_FOLDERS)
+        with writing_to(out):
+            for folder, wanted in ((self._mask_folder, masks), (self._picture_folder, pictures)):
+                if wanted:
+                    folder.mkdir(exist_ok=True)
+
+    def __call__(self, claim: Claim) -> _Result:
+        image_id, name = claim.image_id, claim.input.name
+        mask, picture = None, None
+        failure = None
+        try:
+            if claim.input.problem:
+                raise ImageError(name, claim.input.problem)
+            outcome = self._analyzer.analyze(
+                Path(claim.input.path), image_id=image_id, path=name, picture=self._pictures
+            )
+            line = encode_line(outcome.analysis)
+            mask = None if outcome.mask is None or not self._masks else encode_mask(outcome.mask)
+            picture = None if outcome.picture is None else encode_picture(outcome.picture)
+        except Exception as error:  # whatever a stranger's file sets off, it stops at this image
+            failure = Failure(name, _reason(error))
+            line = encode_line(Analysis.failed(image_id, name, failure.reason))
+        self._store(self._mask_folder / f"{image_id}.png", mask)
+        self._store(self._picture_folder / f"{image_id}.png", picture)
+        return _Result(line, failure)
+
+    @staticmethod
+    def _store(path: Path, data: bytes | None) -> None:
+        """Write the file, or remove what an earlier result of the same image left there."""
+        if data is not None:
+            replace_file(path, data)
+        else:
+            with writing_to(path.parent):
+                path.unlink(missing_ok=True)
+
+
+def _reason(error: Exception) -> str:
+    """One line that says why, with the error's type where its message was not written for users."""
+    text = error.reason if isinstance(error, ImageError) else f"{type(error).__name__}: {error}"
+    line = re.sub(r"[\s\x00-\x1f\x7f]+", " ", text.encode("utf-8", "backslashreplace").decode()).strip(" :")
+    return line if len(line) <= _LONGEST_REASON else f"{line[: _LONGEST_REASON - 1]}…"

@@ -1,0 +1,282 @@
+"""A model bundle: a folder with ONNX graphs and one JSON file that says everything about them.
+
+    bundle.json   schema, classes, input contract, operating points, calibration, provenance, licence, metrics
+    *.onnx        the graphs
+    README.md     the model card
+    SHA256SUMS    one line a file, in the format of `sha256sum`
+
+Loading verifies every sum. Nothing in a bundle is executed, and no path in it leads outside its folder.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from dermoscope.encoders.inputs import InputContract
+from dermoscope.segment.selection import SelectionRules
+
+SCHEMA_VERSION = 1
+DESCRIPTION = "bundle.json"
+SUMS = "SHA256SUMS"
+_LARGEST_DESCRIPTION = 4 * 2**20
+
+
+class BundleError(ValueError):
+    """A bundle is missing, damaged, or of an unknown kind; the message names the file."""
+
+
+def _plain_file_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name):
+        raise ValueError(f"{name!r} is not a plain file name")
+    return name
+
+
+FileName = Annotated[str, AfterValidator(_plain_file_name)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class EncoderPart(_Record):
+    """The image encoder: `image`, `pool_weights` in; `embedding`, `feature` out."""
+
+    name: str
+    graph: FileName
+    input: InputContract
+    licence: str
+    source: str
+
+
+class DecoderPart(_Record):
+    """The mask decoder: `embedding`, `points`, `labels` in; `masks`, `overlaps` out.
+
+    Attributes:
+        rules: How automatic prompts are made and one mask is chosen.
+        confidence_slope: With `confidence_intercept`, the logistic map from the selection score to expected overlap.
+    """
+
+    graph: FileName
+    rules: SelectionRules
+    confidence_slope: float
+    confidence_intercept: float
+
+
+class Calibration(_Record):
+    """How logits become probabilities: softmax of `logits / temperature + bias`.
+
+    Fitted on held-out lesions by maximum likelihood; the bias undoes the class balance that training used.
+    Reference: Guo et al., On Calibration of Modern Neural Networks, ICML 2017 (temperature); Alexandari et al.,
+    Maximum Likelihood with Bias-Corrected Calibration, ICML 2020 (bias).
+    """
+
+    temperature: Annotated[float, Field(gt=0.0)]
+    bias: tuple[float, ...]
+
+
+class Head(_Record):
+    """One classifier on the 256-d feature.
+
+    Attributes:
+        output: Name of the logits in the heads graph.
+        classes: What the logits stand for, in order.
+    """
+
+    output: str
+    classes: tuple[str, ...]
+    calibration: Calibration
+
+
+class OperatingPoint(_Record):
+    """A threshold and what it stands for, in words."""
+
+    threshold: Share
+    meaning: str
+
+
+class HeadsPart(_Record):
+    """Gate, lesion group, diagnosis and malignancy on one feature: `feature` in, one array of logits a head out.
+
+    Attributes:
+        gate: Classes `not skin`, `skin`.
+        malignancy: Classes `benign`, `malignant`, under `malignancy_definition`.
+    """
+
+    graph: FileName
+    gate: Head
+    group: Head
+    diagnosis: Head
+    malignancy: Head
+    malignancy_definition: str
+    gate_point: OperatingPoint
+    malignancy_point: OperatingPoint
+
+
+class Metric(_Record):
+    """One measured number with its interval and the command that prints it."""
+
+    name: str
+    value: float
+    low: float
+    high: float
+    n: int
+    data: str
+    command: str
+
+
+class GraphCheck(_Record):
+    """How far an exported graph is from the torch module it came from, on real images.
+
+    Attributes:
+        engine: Engine and precision that were compared.
+        largest_difference: Largest absolute difference over all outputs.
+        scale: Standard deviation of the torch output, to read the difference against.
+        images: How many images were compared.
+    """
+
+    graph: FileName
+    output: str
+    engine: str
+    largest_difference: float
+    scale: float
+    images: int
+
+
+class BundleDescription(_Record):
+    """The contents of `bundle.json`."""
+
+    schema_version: Literal[1]
+    name: str
+    version: str
+    created: str
+    intended_use: str
+    licence: str
+    encoder: EncoderPart
+    decoder: DecoderPart
+    heads: HeadsPart
+    training_data: tuple[str, ...]
+    provenance: dict[str, str]
+    metrics: tuple[Metric, ...]
+    graph_checks: tuple[GraphCheck, ...]
+
+
+class Bundle:
+    """A verified bundle on disk.
+
+    Example:
+        >>> import dermoscope
+        >>> dermoscope.Bundle.default().description.heads.malignancy_definition
+        'graz'
+    """
+
+    def __init__(self, folder: Path, description: BundleDescription, fingerprint: str) -> None:
+        self.folder = folder
+        self.description = description
+        self.fingerprint = fingerprint
+
+    @classmethod
+    def default(cls) -> Bundle:
+        """The bundle that ships inside the package."""
+        return cls.load(Path(str(resources.files("dermoscope") / "models" / "default")))
+
+    @classmethod
+    def load(cls, folder: Path) -> Bundle:
+        """Read and verify a bundle.
+
+        Args:
+            folder: The bundle's folder.
+
+        Raises:
+            BundleError: If the folder, a file or a sum is missing or wrong, or the schema is unknown.
+        """
+        sums = _read_sums(folder)
+        for name, expected in sums.items():
+            if sha256_of(_existing(folder / name)) != expected:
+                raise BundleError(f"{folder / name} does not match its sum in {SUMS}; copy the bundle again")
+        if DESCRIPTION not in sums:
+            raise BundleError(f"{folder / SUMS} does not list {DESCRIPTION}")
+        description = _read_description(folder / DESCRIPTION)
+        for part in (description.encoder, description.decoder, description.heads):
+            if part.graph not in sums:
+                raise BundleError(f"{folder / SUMS} does not list the graph {part.graph}")
+        return cls(folder, description, fingerprint_of(sums))
+
+    @property
+    def name(self) -> str:
+        """Name and version in one."""
+        return f"{self.description.name} {self.description.version}"
+
+    @cached_property
+    def size_bytes(self) -> int:
+        """Size of all files together."""
+        return sum(path.stat().st_size for path in self.folder.iterdir() if path.is_file())
+
+    def describe(self) -> dict[str, Any]:
+        """The description as plain JSON types, with fingerprint and size added."""
+        return {
+            **self.description.model_dump(mode="json"),
+            "fingerprint": self.fingerprint,
+            "size_bytes": self.size_bytes,
+        }
+
+    def graph_path(self, part: EncoderPart | DecoderPart | HeadsPart) -> Path:
+        """Where the graph of a part lies."""
+        return self.folder / part.graph
+
+
+def sha256_of(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's contents."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def fingerprint_of(sums: dict[str, str]) -> str:
+    """Sixteen hexadecimal digits that change whenever any file of the bundle does."""
+    lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(sums.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()[:16]
+
+
+def write_sums(folder: Path) -> None:
+    """Write `SHA256SUMS` for every other file in the folder."""
+    names = sorted(path.name for path in folder.iterdir() if path.is_file() and path.name != SUMS)
+    (folder / SUMS).write_text("".join(f"{sha256_of(folder / name)}  {name}\n" for name in names))
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise BundleError(f"{path} is missing from the bundle; copy the bundle again")
+    return path
+
+
+def _read_sums(folder: Path) -> dict[str, str]:
+    if not folder.is_dir():
+        raise BundleError(f"{folder} is not a bundle folder")
+    sums = {}
+    for number, line in enumerate(_existing(folder / SUMS).read_text().splitlines(), 1):
+        match = re.fullmatch(r"([0-9a-f]{64}) [ *](\S+)", line)
+        try:
+            if match is None:
+                raise ValueError("expected a SHA-256 sum and a file name")
+            sums[_plain_file_name(match[2])] = match[1]
+        except ValueError as error:
+            raise BundleError(f"{folder / SUMS}, line {number}: {error}") from None
+    return sums
+
+
+def _read_description(path: Path) -> BundleDescription:
+    if path.stat().st_size > _LARGEST_DESCRIPTION:
+        raise BundleError(f"{path} is larger than {_LARGEST_DESCRIPTION} bytes")
+    try:
+        return BundleDescription.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(step) for step in first["loc"])
+        raise BundleError(f"{path}: {where}: {first['msg']} ({error.error_count()} problems in all)") from None

@@ -1,0 +1,40 @@
+"""The command `dermoscope`. Each group of commands has its own file, which imports what it needs when it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError, Parameter
+
+from dermoscope import __version__
+from dermoscope.cli.analyze import analyze
+from dermoscope.cli.exits import ExitCode
+from dermoscope.cli.info import info
+
+app = App(
+    name="dermoscope",
+    help="From skin images to lesion mask, lesion group, calibrated malignancy risk and explanation. "
+    "Research use only, not a medical device.",
+    version=__version__,
+    default_parameter=Parameter(negative=()),
+    result_action="return_value",
+    exit_on_error=False,
+    suppress_keyboard_interrupt=False,
+)
+for _command in (analyze, info):
+    app.command(_command)  # a function, or the `App` of a group of commands
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code, see `ExitCode`.
+
+    Args:
+        arguments: What follows `dermoscope` on the command line; that of this process if left out.
+    """
+    try:
+        code = app(arguments)
+    except CycloptsError:  # already printed
+        return ExitCode.USAGE
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    return code if isinstance(code, int) else ExitCode.DONE

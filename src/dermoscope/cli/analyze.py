@@ -1,0 +1,202 @@
+"""`dermoscope analyze`."""
+
+from __future__ import annotations
+
+import json as json_format
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from dermoscope.cli.exits import RESEARCH_USE, ExitCode, fail
+
+if TYPE_CHECKING:
+    from dermoscope.batch import BatchSummary
+
+Switch = Annotated[bool, Parameter(show_default=False)]
+
+_HANDFUL = 8
+_MOST_JOBS = 4
+_FAILURES_SHOWN = 5
+
+
+def analyze(
+    paths: list[str],
+    /,
+    *,
+    out: Path = Path("dermoscope-results"),
+    bundle: Path | None = None,
+    jobs: int | None = None,
+    no_pictures: Switch = False,
+    no_masks: Switch = False,
+    no_report: Switch = False,
+    overwrite: Switch = False,
+    max_pixels: int = 64_000_000,
+    engine: Literal["openvino", "onnxruntime"] | None = None,
+    precision: Literal["auto", "float32"] = "auto",
+    quiet: Switch = False,
+    json: Switch = False,
+) -> int:
+    """Analyse images and write masks, pictures, tables and a report. Research use only, not a medical device.
+
+    For example, every image below the folder photos and every PNG below archive, two at a time:
+
+    dermoscope analyze photos 'archive/**/*.png' --out results --jobs 2
+
+    Then open results/report.html; results/results.csv holds the same for scripts. Run the same command again after an
+    interruption: finished images are skipped, failed and changed ones are tried again.
+
+    Exit codes: 0 all done, 1 failed, 2 wrong usage, 3 done but some inputs failed, 130 interrupted.
+
+    Args:
+        paths: Files, folders (searched to any depth) and quoted patterns; ** stands for any folders.
+        out: Folder for the results.
+        bundle: Folder of a model bundle; by default the model inside the package.
+        jobs: Images analysed at once; by default one for a handful of images, else one per core, at most four.
+        no_pictures: Draw no pictures, which is faster.
+        no_masks: Write no mask files.
+        no_report: Write no report.html.
+        overwrite: Remove earlier results from the output folder first.
+        max_pixels: Refuse larger images, by their header, before they are decoded.
+        engine: Inference engine; by default the fastest one installed.
+        precision: auto computes in bfloat16 where the processor has it; float32 never does.
+        quiet: Print nothing but errors.
+        json: Print the closing summary as JSON.
+    """
+    from dermoscope.analyzer import load_analyzer
+    from dermoscope.batch import BatchUsageError, OutputError, analyze_batch, find_inputs
+    from dermoscope.batch.inputs import check_paths
+    from dermoscope.bundle import BundleError
+    from dermoscope.cli.progress import progress_display
+    from dermoscope.engine import EngineError, available_engines
+    from dermoscope.report import write_report
+
+    report = None if no_report else out / "report.html"
+    try:
+        check_paths(paths)
+        if jobs is None:
+            is_handful = len(list(islice(find_inputs(paths), _HANDFUL + 1))) <= _HANDFUL
+            jobs = 1 if is_handful else min(_cores(), _MOST_JOBS)
+        analyzer = load_analyzer(
+            bundle, engine=engine, precision=precision, streams=max(jobs, 1), max_pixels=max_pixels
+        )
+        settings = {
+            "max_pixels": max_pixels,
+            "engine": engine or next(iter(available_engines()), None),
+            "precision": precision,
+        }
+        with _stop_on_signal() as stop, progress_display(paths, quiet=quiet) as on_progress:
+            summary = analyze_batch(
+                paths,
+                out,
+                analyzer,
+                jobs=jobs,
+                pictures=not no_pictures,
+                masks=not no_masks,
+                settings=settings,
+                overwrite=overwrite,
+                stop=stop,
+                on_progress=on_progress,
+            )
+        if report and not summary.interrupted:
+            write_report(out / "results.jsonl", report, bundle=analyzer.bundle.describe())
+    except BatchUsageError as error:
+        return fail(str(error), ExitCode.USAGE)
+    except (OutputError, BundleError, EngineError) as error:
+        return fail(str(error))
+    code = _code_of(summary)
+    if json:
+        print(json_format.dumps(_as_json(summary, report, code), indent=2))
+    elif not quiet:
+        _print_summary(summary, report)
+    return code
+
+
+def _code_of(summary: BatchSummary) -> ExitCode:
+    if summary.interrupted:
+        return ExitCode.INTERRUPTED
+    return ExitCode.PARTLY if summary.failed else ExitCode.DONE
+
+
+def _cores() -> int:
+    """Cores this process may use, which in a container are fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@contextmanager
+def _stop_on_signal() -> Iterator[threading.Event]:
+    """The first Ctrl-C, or a scheduler's SIGTERM, lets the images in work finish; the second Ctrl-C does not wait."""
+    stop = threading.Event()
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+        os.write(2, b"\nFinishing the images in work; press Ctrl-C again to drop them.\n")
+
+    signals = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, on_signal) for number in signals}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _as_json(summary: BatchSummary, report: Path | None, code: ExitCode) -> dict[str, object]:
+    finished = not summary.interrupted
+    return {
+        **asdict(summary),
+        "out": str(summary.out),
+        "seconds": round(summary.seconds, 3),
+        "results": str(summary.out / "results.jsonl"),
+        "table": str(summary.out / "results.csv") if finished else None,
+        "report": str(report) if report and finished else None,
+        "exit_code": int(code),
+        "notice": RESEARCH_USE,
+    }
+
+
+def _print_summary(summary: BatchSummary, report: Path | None) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from dermoscope.cli.progress import duration
+    from dermoscope.images import printable
+
+    console = Console(highlight=False, soft_wrap=True)
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column(justify="right", style="bold")
+    table.add_column()
+    table.add_column(style="dim")
+    table.add_row(f"{summary.done:,}", "analysed", f"in {duration(summary.seconds)}")
+    if summary.skipped:
+        table.add_row(f"{summary.skipped:,}", "skipped", "finished by an earlier run")
+    if summary.failed:
+        table.add_row(f"{summary.failed:,}", "failed", "each with its reason in results.csv")
+    if totals := summary.totals:
+        table.add_row(f"{totals.not_skin:,}", "not skin", "no answer given")
+        table.add_row(f"{totals.withheld:,}", "withheld", "no answer given, for the reason in results.csv")
+        table.add_row(f"{totals.flagged:,}", "flagged", "malignancy risk at or above the operating point")
+    console.print(table)
+    for failure in summary.failures[:_FAILURES_SHOWN]:
+        console.print(Text(f"  {printable(failure.path)}: {failure.reason}", style="yellow"))
+    if summary.failed > _FAILURES_SHOWN:
+        console.print(f"  and {summary.failed - _FAILURES_SHOWN:,} more")
+    if summary.interrupted:
+        console.print("\nInterrupted. Run the same command again to go on: finished images are skipped.")
+    else:
+        first, *others = (str(path) for path in (report, summary.out / "results.csv") if path)
+        console.print(Text(f"\nLook here first: {printable(first)}", style="bold"))
+        for path in others:
+            console.print(Text(f"For scripts:     {printable(path)}"))
+    console.print(RESEARCH_USE, style="dim")

@@ -1,0 +1,1 @@
+"""Manifests, readers of official layouts, splits. Torch-free."""

@@ -1,0 +1,1 @@
+"""Classifiers on a frozen 256-d feature: skin gate, lesion group, diagnosis, malignancy."""

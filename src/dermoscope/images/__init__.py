@@ -1,0 +1,37 @@
+"""Images: safe decoding, the frame, quality, and pictures for people. Nothing here needs torch."""
+
+from dermoscope.images.decode import MAX_PIXELS, MIN_SIDE, DecodedImage, decode
+from dermoscope.images.draw import RESEARCH_USE, draw_evidence, draw_outline, save_png, side_by_side
+from dermoscope.images.frame import CircleRemoval, field_of_view, remove_outer_circle
+from dermoscope.images.quality import (
+    QUALITY_FLAGS,
+    QualityMeasures,
+    QualityThresholds,
+    measure_quality,
+    quality_flags,
+)
+from dermoscope.images.reading import MAX_FILE_BYTES, ImageError, printable, read_image_file
+
+__all__ = [
+    "MAX_FILE_BYTES",
+    "MAX_PIXELS",
+    "MIN_SIDE",
+    "QUALITY_FLAGS",
+    "RESEARCH_USE",
+    "CircleRemoval",
+    "DecodedImage",
+    "ImageError",
+    "QualityMeasures",
+    "QualityThresholds",
+    "decode",
+    "draw_evidence",
+    "draw_outline",
+    "field_of_view",
+    "measure_quality",
+    "printable",
+    "quality_flags",
+    "read_image_file",
+    "remove_outer_circle",
+    "save_png",
+    "side_by_side",
+]

@@ -1,0 +1,1 @@
+"""Losses, one a file: a function, then a thin `nn.Module`."""

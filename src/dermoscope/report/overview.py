@@ -1,0 +1,117 @@
+"""The numbers at the top of the report, gathered in one pass over the results."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from dermoscope import taxonomy
+from dermoscope.analysis import Analysis, Malignancy, Status
+
+BINS = 20
+"""Bars of the histogram; each is five percentage points wide."""
+
+
+@dataclass
+class Overview:
+    """Counts over all results, and which of them the page has room for.
+
+    Attributes:
+        limit: How many analysed images the page shows at most.
+        images: All results.
+        failed: Images that could not be analysed.
+        not_skin: Images that the gate refused.
+        withheld: Images of skin whose answer is withheld.
+        flagged: Images with an answer, at or above the operating point.
+        answered: Images with an answer.
+        risk_bins: Images with an answer, by malignancy risk, in `BINS` equal bins from 0 to 1.
+        groups: Images with an answer, by most probable lesion group.
+        quality: Images by quality flag.
+        malignancy: Definition and operating point, from the first result that has them.
+        gate_threshold: The gate's operating point, from the first result that has it.
+    """
+
+    limit: int
+    images: int = 0
+    failed: int = 0
+    not_skin: int = 0
+    withheld: int = 0
+    flagged: int = 0
+    answered: int = 0
+    risk_bins: list[int] = field(default_factory=lambda: [0] * BINS)
+    groups: Counter[str] = field(default_factory=Counter)
+    quality: Counter[str] = field(default_factory=Counter)
+    malignancy: Malignancy | None = None
+    gate_threshold: float | None = None
+    _riskiest: list[tuple[float, int]] = field(default_factory=list)
+
+    @property
+    def done(self) -> int:
+        """Images that were analysed."""
+        return self.images - self.failed
+
+    @property
+    def shown(self) -> frozenset[int]:
+        """Positions of the results the page shows: all that were analysed, or the riskiest answers of too many."""
+        return frozenset(-negative for _, negative in self._riskiest)
+
+    def group_counts(self) -> list[tuple[str, int]]:
+        """Lesion groups in the order of the taxonomy, with their counts."""
+        return [(group, self.groups[group]) for group in taxonomy.GROUPS]
+
+    def add(self, position: int, analysis: Analysis) -> None:
+        """Count one result.
+
+        Args:
+            position: Its place in the results, from 0.
+            analysis: The result.
+        """
+        self.images += 1
+        if analysis.status is Status.FAILED:
+            self.failed += 1
+            return
+        self.quality.update(analysis.quality)
+        self.malignancy = self.malignancy or analysis.malignancy
+        if self.gate_threshold is None and analysis.gate is not None:
+            self.gate_threshold = analysis.gate.threshold
+        has_answer = verdict_of(analysis) in ("flagged", "not flagged")
+        risk = analysis.malignancy.probability if has_answer and analysis.malignancy else -1.0
+        entry = (risk, -position)  # of equals the earlier one stays
+        if len(self._riskiest) < self.limit:
+            heapq.heappush(self._riskiest, entry)
+        else:
+            heapq.heappushpop(self._riskiest, entry)
+        match verdict_of(analysis):
+            case "not skin":
+                self.not_skin += 1
+            case "withheld":
+                self.withheld += 1
+            case verdict:
+                self.answered += 1
+                self.flagged += verdict == "flagged"
+                self.groups[analysis.top_group or ""] += 1
+                self.risk_bins[min(int(risk * BINS), BINS - 1)] += 1
+
+
+def gather(results: Iterable[Analysis], limit: int) -> Overview:
+    """Count all results.
+
+    Args:
+        results: Any number of them; none is kept.
+        limit: How many analysed images the page shows at most.
+    """
+    overview = Overview(limit)
+    for position, analysis in enumerate(results):
+        overview.add(position, analysis)
+    return overview
+
+
+def verdict_of(analysis: Analysis) -> str:
+    """What became of an analysed image: `not skin`, `withheld`, `flagged` or `not flagged`."""
+    if analysis.gate is not None and not analysis.gate.is_skin:
+        return "not skin"
+    if analysis.abstained or analysis.malignancy is None:
+        return "withheld"
+    return "flagged" if analysis.malignancy.flagged else "not flagged"

@@ -1,0 +1,150 @@
+"""SAM's prompt encoder and mask decoder in torch, in one graph that takes every kind of sparse prompt as points.
+
+The two networks are those of `transformers`; what is added is one way in: a box is two points with the labels 2 and 3,
+a click has label 1 (lesion) or 0 (background), and -1 fills up a row. So prompts of different kinds share one batch,
+and the whole exports to a single ONNX graph.
+
+Reference: Kirillov et al., Segment Anything, 2023 (arXiv 2304.02643).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from dermoscope import torchvision_guard  # noqa: F401  (must come before transformers)
+
+# isort: split
+from transformers.models.sam.configuration_sam import SamMaskDecoderConfig
+from transformers.models.sam.modeling_sam import SamMaskDecoder
+
+EMBEDDING_CHANNELS = 256
+PADDING_LABEL = -1
+
+_RENAMES = (
+    ("prompt_encoder.pe_layer.positional_encoding_gaussian_matrix", "frequencies"),
+    ("prompt_encoder.not_a_point_embed.weight", "not_a_point"),
+    ("prompt_encoder.no_mask_embed.weight", "no_mask"),
+    ("mask_decoder.", "decoder."),
+    (".norm1.", ".layer_norm1."),
+    (".norm2.", ".layer_norm2."),
+    (".norm3.", ".layer_norm3."),
+    (".norm4.", ".layer_norm4."),
+    (".norm_final_attn.", ".layer_norm_final_attn."),
+    ("output_upscaling.0.", "upscale_conv1."),
+    ("output_upscaling.1.", "upscale_layer_norm."),
+    ("output_upscaling.3.", "upscale_conv2."),
+)
+
+
+class PromptedMaskDecoder(nn.Module):
+    """Embedding map and prompts in, mask logits and predicted overlaps out.
+
+    Args:
+        input_size: Side of the square encoder input in pixels; prompt positions are given on that square.
+    """
+
+    frequencies: Tensor
+
+    def __init__(self, input_size: int) -> None:
+        super().__init__()
+        self.input_size = input_size
+        self.register_buffer("frequencies", torch.zeros(2, EMBEDDING_CHANNELS // 2))
+        self.point_kinds = nn.Parameter(torch.zeros(4, EMBEDDING_CHANNELS))
+        self.not_a_point = nn.Parameter(torch.zeros(1, EMBEDDING_CHANNELS))
+        self.no_mask = nn.Parameter(torch.zeros(1, EMBEDDING_CHANNELS))
+        # The original decoder uses torch's default epsilon; transformers' own default differs in the third digit of logits.
+        config = SamMaskDecoderConfig(layer_norm_eps=1e-5)
+        config._attn_implementation = "eager"  # plain matrix products: exports cleanly and fuses in every engine
+        self.decoder = SamMaskDecoder(config)
+
+    @classmethod
+    def from_state(cls, input_size: int, state: Mapping[str, Tensor]) -> PromptedMaskDecoder:
+        """Build the decoder from a whole SAM checkpoint in the names of the original code.
+
+        The encoder and the layers for mask prompts are ignored.
+
+        Raises:
+            RuntimeError: If a tensor is missing or has another shape.
+        """
+        model = cls(input_size)
+        model.load_state_dict(decoder_names(state))
+        return model.eval()
+
+    def forward(self, embedding: Tensor, points: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Decode N prompts on one image.
+
+        Args:
+            embedding: `[1, 256, h, w]`.
+            points: `[N, P, 2]`, x and y in pixels of the square encoder input.
+            labels: `[N, P]`: 1 lesion, 0 background, 2 and 3 a box's first and second corner, -1 no point.
+
+        Returns:
+            Mask logits `[N, 4, 4h, 4w]` (the single mask first, then three of different extent) and predicted
+            intersections over union `[N, 4]`.
+        """
+        prompts = self._embed_points(points, labels)
+        positions = self._embed_grid(embedding.shape[-2], embedding.shape[-1])
+        return self._decode(embedding, positions, prompts)
+
+    def _embed_points(self, points: Tensor, labels: Tensor) -> Tensor:
+        """Sparse prompts as `[N, P, 256]`: where a point lies plus what kind of point it is."""
+        kinds = labels.unsqueeze(-1)
+        embedded = self._encode_positions((points + 0.5) / self.input_size)
+        for kind in range(self.point_kinds.shape[0]):
+            embedded = embedded + torch.where(kinds == kind, self.point_kinds[kind], 0.0)
+        return torch.where(kinds == PADDING_LABEL, self.not_a_point, embedded)
+
+    def _embed_grid(self, height: int, width: int) -> Tensor:
+        """Position of every cell of the embedding map as `[1, 256, height, width]`."""
+        y = (torch.arange(height, dtype=torch.float32) + 0.5) / height
+        x = (torch.arange(width, dtype=torch.float32) + 0.5) / width
+        grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=-1)
+        return self._encode_positions(grid.to(self.frequencies.device)).permute(2, 0, 1).unsqueeze(0)
+
+    def _encode_positions(self, unit_positions: Tensor) -> Tensor:
+        """Random Fourier features of positions in 0…1 (Tancik et al. 2020, arXiv 2006.10739)."""
+        angles = 2 * torch.pi * ((2 * unit_positions - 1) @ self.frequencies)
+        return torch.cat([torch.sin(angles), torch.cos(angles)], dim=-1)
+
+    def _decode(self, embedding: Tensor, positions: Tensor, prompts: Tensor) -> tuple[Tensor, Tensor]:
+        # SamMaskDecoder.forward gives either the single mask or the three; one pass computes all four.
+        net = self.decoder
+        count, height, width = prompts.shape[0], embedding.shape[-2], embedding.shape[-1]
+        outputs = torch.cat([net.iou_token.weight, net.mask_tokens.weight]).unsqueeze(0).expand(count, -1, -1)
+        tokens = torch.cat([outputs, prompts], dim=1).unsqueeze(0)
+        image = (embedding + self.no_mask.reshape(1, -1, 1, 1)).expand(count, -1, -1, -1)
+        tokens, image = net.transformer(
+            point_embeddings=tokens.transpose(0, 1),
+            image_embeddings=image,
+            image_positional_embeddings=positions.expand(count, -1, -1, -1),
+            attention_similarity=None,
+        )
+        tokens = tokens.squeeze(1)
+        image = image.squeeze(1).transpose(1, 2).reshape(count, EMBEDDING_CHANNELS, height, width)
+        upscaled = net.activation(net.upscale_layer_norm(net.upscale_conv1(image)))
+        upscaled = net.activation(net.upscale_conv2(upscaled))
+        weights = torch.stack(
+            [mlp(tokens[:, 1 + index]) for index, mlp in enumerate(net.output_hypernetworks_mlps)], dim=1
+        )
+        masks = (weights @ upscaled.flatten(2)).reshape(count, -1, 4 * height, 4 * width)
+        return masks, cast(Tensor, net.iou_prediction_head(tokens[:, 0]))
+
+
+def decoder_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Translate prompt encoder and mask decoder of an original SAM checkpoint to the names used here."""
+    kinds = [state[f"prompt_encoder.point_embeddings.{kind}.weight"] for kind in range(4)]
+    renamed = {"point_kinds": torch.cat(kinds)}
+    for key, value in state.items():
+        if key.startswith(("image_encoder.", "prompt_encoder.mask_downscaling.", "prompt_encoder.point_embeddings.")):
+            continue
+        name = key
+        for old, new in _RENAMES:
+            name = name.replace(old, new)
+        if "output_hypernetworks_mlps" in name or "iou_prediction_head" in name:
+            name = name.replace("layers.0.", "proj_in.").replace("layers.2.", "proj_out.").replace("layers.1.", "layers.0.")
+        renamed[name] = value
+    return renamed

@@ -1,0 +1,105 @@
+"""Torch modules as ONNX files: exported, halved in size, and compared with what they came from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+OPSET = 18
+_SMALLEST_HALVED = 1024
+
+
+def export_onnx(
+    module: nn.Module,
+    example: Mapping[str, Tensor],
+    outputs: Sequence[str],
+    path: Path,
+    *,
+    dynamic: Mapping[str, Mapping[int, str]] | None = None,
+    half_weights: bool = True,
+) -> None:
+    """Write a module as one self-contained ONNX file.
+
+    Args:
+        module: In evaluation mode; takes the example's tensors in order.
+        example: Input names and tensors of a valid shape.
+        outputs: Names of the outputs in order.
+        path: The file to write.
+        dynamic: For each input, the axes that may change and their names.
+        half_weights: Store large float32 weights as float16 and cast them on load: half the file, same arithmetic.
+    """
+    shapes = None
+    if dynamic is not None:
+        named = {name for axes in dynamic.values() for name in axes.values()}
+        dims = {name: torch.export.Dim(name, min=1, max=1024) for name in named}
+        shapes = tuple(
+            {axis: dims[name] for axis, name in dynamic.get(key, {}).items()} or None for key in example
+        )
+    program = torch.onnx.export(
+        module.eval(),
+        tuple(example.values()),
+        input_names=list(example),
+        output_names=list(outputs),
+        dynamic_shapes=shapes,
+        opset_version=OPSET,
+        dynamo=True,
+        optimize=True,
+        verbose=False,
+    )
+    assert program is not None  # dynamo=True always returns a program
+    model = program.model_proto
+    if half_weights:
+        halve_weights(model)
+    _drop_traces(model)
+    onnx.checker.check_model(model)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    onnx.save_model(model, path)
+
+
+def halve_weights(model: onnx.ModelProto) -> None:
+    """Store float32 weights of more than a thousand values as float16, followed by a cast, in place.
+
+    Both engines fold the casts when they load, so the arithmetic stays what it was; only the weights are rounded.
+    """
+    graph = model.graph
+    casts = []
+    for index, weight in enumerate(graph.initializer):
+        if weight.data_type != TensorProto.FLOAT or np.prod(weight.dims) < _SMALLEST_HALVED:
+            continue
+        values = numpy_helper.to_array(weight)
+        if np.abs(values).max() > np.finfo(np.float16).max:
+            continue
+        half = numpy_helper.from_array(values.astype(np.float16), f"{weight.name}_half")
+        casts.append(helper.make_node("Cast", [half.name], [weight.name], to=TensorProto.FLOAT))
+        graph.initializer[index].CopyFrom(half)
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def _drop_traces(model: onnx.ModelProto) -> None:
+    """Remove stack traces and notes: they name files of the machine that exported."""
+    model.doc_string = ""
+    del model.metadata_props[:]
+    del model.graph.metadata_props[:]
+    for node in model.graph.node:
+        node.doc_string = ""
+        del node.metadata_props[:]
+    for value in [*model.graph.value_info, *model.graph.input, *model.graph.output]:
+        value.doc_string = ""
+        del value.metadata_props[:]
+    for weight in model.graph.initializer:
+        weight.doc_string = ""
+        del weight.metadata_props[:]
+
+
+def largest_difference(ours: NDArray[np.float32], reference: NDArray[np.float32]) -> float:
+    """Largest absolute difference between two arrays of one shape."""
+    return float(np.abs(ours.astype(np.float64) - reference.astype(np.float64)).max())
