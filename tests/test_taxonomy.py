@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from collections import Counter
 from pathlib import Path
 
@@ -157,13 +156,10 @@ def test_base_image_id_strips_the_suffix_only_at_the_end() -> None:
 
 
 @pytest.mark.data
-def test_ham10000_akiec_splits_as_documented() -> None:
-    root = os.environ.get("DERMOSCOPE_DATA")
-    if not root:
-        pytest.skip("DERMOSCOPE_DATA is not set")
-    with (Path(root) / "ISIC2019" / "ISIC_2019_Training_GroundTruth.csv").open(newline="") as stream:
+def test_ham10000_akiec_splits_as_documented(real_data: Path) -> None:
+    with (real_data / "ISIC2019" / "ISIC_2019_Training_GroundTruth.csv").open(newline="") as stream:
         isic2019 = isic2019_diagnoses(csv.DictReader(stream))
-    with (Path(root) / "HAM10000" / "HAM10000_metadata.csv").open(newline="") as stream:
+    with (real_data / "HAM10000" / "HAM10000_metadata.csv").open(newline="") as stream:
         ham = {row["image_id"]: taxonomy.HAM10000_DX[row["dx"]] for row in csv.DictReader(stream)}
     resolved = Counter(resolve_akiec(code, image, isic2019) for image, code in ham.items() if code == "AKIEC")
     assert resolved == {"AK": 130, "SCC": 197}

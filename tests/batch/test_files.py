@@ -26,9 +26,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-@pytest.mark.parametrize(
-    ("number", "way_out"), [(errno.ENOSPC, "free some space"), (errno.EROFS, "make it writable")]
-)
+@pytest.mark.parametrize(("number", "way_out"), [(errno.ENOSPC, "free some space"), (errno.EROFS, "make it writable")])
 def test_errors_name_the_folder_and_the_way_out(number: int, way_out: str) -> None:
     with pytest.raises(OutputError, match=f"cannot write to results: .*{way_out}"), writing_to(Path("results")):
         raise OSError(number, "No")

@@ -24,11 +24,14 @@ from dermoscope.batch.results import (
 )
 from tests.batch.fake_analyzer import outcome_of
 
-COLUMNS = (
-    "image_id path status reason is_skin p_skin group p_melanocytic p_carcinoma p_keratosis p_fibrous p_vascular "
-    "diagnosis p_MEL p_NV p_BCC p_AKIEC p_BKL p_DF p_VASC p_malignant malignancy_definition p_melanoma abstained "
-    "abstain_reason mask mask_confidence area_fraction flagged malignancy_threshold quality width height bundle"
-).split()
+# A promise to scripts: columns are added, never renamed.
+COLUMNS = """
+    image_id path status reason is_skin p_skin
+    group p_melanocytic p_carcinoma p_keratosis p_fibrous p_vascular
+    diagnosis p_MEL p_NV p_BCC p_AKIEC p_BKL p_DF p_VASC
+    p_malignant malignancy_definition p_melanoma abstained abstain_reason
+    mask mask_confidence area_fraction flagged malignancy_threshold quality width height bundle
+""".split()  # noqa: SIM905
 
 
 def analysis(name: str) -> Analysis:
@@ -75,7 +78,12 @@ def test_recovery_refuses_a_damaged_line_in_the_middle(tmp_path: Path) -> None:
 def test_superseded_lines_are_dropped_in_order(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "results.jsonl", [analysis("a"), analysis("b"), analysis("c")])
     asked: list[str] = []
-    drop_lines(path, lambda image_id: bool(asked.append(image_id)) or image_id == "b")
+
+    def is_superseded(image_id: str) -> bool:
+        asked.append(image_id)
+        return image_id == "b"
+
+    drop_lines(path, is_superseded)
     assert asked == ["a", "b", "c"]
     assert [one.image_id for one in read_results(path)] == ["a", "c"]
 
@@ -135,7 +143,7 @@ def test_a_run_of_failures_has_the_same_columns(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx"])
 def test_no_text_runs_as_a_formula(tmp_path: Path, text: str) -> None:
-    lines = write_lines(tmp_path / "results.jsonl", [Analysis.failed("x", "a, \"b\"\n.jpg", text)])
+    lines = write_lines(tmp_path / "results.jsonl", [Analysis.failed("x", 'a, "b"\n.jpg', text)])
     write_csv(lines, tmp_path / "results.csv", masks=True)
     with (tmp_path / "results.csv").open(encoding="utf-8", newline="") as stream:
         (row,) = csv.DictReader(stream)
@@ -143,7 +151,7 @@ def test_no_text_runs_as_a_formula(tmp_path: Path, text: str) -> None:
     assert row["path"] == 'a, "b"\n.jpg'
 
 
-def test_masks_and_pictures_read_back(tmp_path: Path) -> None:
+def test_masks_and_pictures_read_back() -> None:
     mask = np.zeros((5, 9), bool)
     mask[1:3, 2:7] = True
     picture = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)

@@ -101,7 +101,7 @@ def _walk_all(paths: Sequence[str | Path]) -> Iterator[tuple[str, str]]:
     for path in _texts(paths):
         named = sorted(_matches(path)) if _is_pattern(path) else [path]
         for one in named:
-            if Path(one).is_dir():
+            if _is_folder(one):
                 yield from _walk(one)
             else:
                 yield one, ""
@@ -140,11 +140,15 @@ def _list(folder: str) -> tuple[list[str], list[str]]:
                 folders.append(entry.name)
             elif entry.name in (RESULTS_NAME, RUN_NAME):
                 marks.add(entry.name)
-            elif _has_image_extension(entry.name) and not (entry.is_symlink() and entry.is_dir()):
+            elif _has_image_extension(entry.name) and not (entry.is_symlink() and _is_folder(entry.path)):
                 files.append(entry.name)
     if marks == {RESULTS_NAME, RUN_NAME}:
         folders = [name for name in folders if name not in PICTURE_FOLDERS]
     return sorted(files), sorted(folders)
+
+
+def _is_folder(path: str) -> bool:
+    return os.path.isdir(path)  # noqa: PTH112  (Path.is_dir raises where a name is too long or a folder is closed)
 
 
 def _has_image_extension(name: str) -> bool:

@@ -7,7 +7,6 @@ behind it. It is SQLite because one input more must cost the same at the million
 from __future__ import annotations
 
 import itertools
-import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -88,6 +87,11 @@ class Ledger:
     ) -> None:
         with self._guard():
             self._database.close()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        with self._guard():
+            self._database.execute("DELETE FROM inputs")
 
     def recover(self, lines: Iterator[ResultLine]) -> None:
         """Take over what the lines of an earlier run say.
@@ -176,10 +180,5 @@ class Ledger:
                 ) from error
             raise OutputError(
                 f"cannot keep the list of inputs {self._folder / LEDGER_NAME}: {error}; free some space or make the "
-                "folder writable and run the same command again"
+                "folder writable and run the same command again, or choose another folder"
             ) from error
-
-
-def ledger_files(folder: Path) -> Iterator[Path]:
-    """Every file the ledger may have left in a results folder."""
-    return (Path(os.fspath(folder / LEDGER_NAME) + suffix) for suffix in ("", "-wal", "-shm", "-journal"))

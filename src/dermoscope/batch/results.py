@@ -119,9 +119,13 @@ def read_results(path: Path) -> Iterator[Analysis]:
 def recover_lines(path: Path) -> Iterator[ResultLine]:
     """Every line of an interrupted run; what a kill or a full disk left of the last one is cut off the file.
 
+    Where there is no file there are no lines.
+
     Raises:
         OutputError: If a line before the last is not a result.
     """
+    if not path.exists():
+        return
     with writing_to(path.parent), path.open("r+b") as stream:
         size = stream.seek(0, io.SEEK_END)
         stream.seek(0)
@@ -148,8 +152,8 @@ def drop_lines(path: Path, is_superseded: Callable[[str], bool]) -> None:
 def write_csv(lines: Path, table: Path, *, masks: bool) -> Totals:
     """Write `results.csv` from `results.jsonl`, one row a line, and count.
 
-    The format is that of RFC 4180. Numbers are written so that they read back exactly; text that a spreadsheet would run as a formula gets a leading
-    apostrophe.
+    The format is that of RFC 4180. Numbers are written so that they read back exactly; text that a spreadsheet would
+    run as a formula gets a leading apostrophe.
 
     Args:
         lines: `results.jsonl`.

@@ -28,7 +28,7 @@ from dermoscope.batch.results import (
     recover_lines,
     write_csv,
 )
-from dermoscope.batch.run_record import TABLE_NAME, Option, RunRecord, RunState, prepare_folder
+from dermoscope.batch.run_record import TABLE_NAME, Option, RunRecord, RunState, prepare_folder, remove_results
 from dermoscope.images import ImageError
 
 # Finished images that wait for a slow one before them cost only their record; images in memory are one a worker.
@@ -139,11 +139,15 @@ def analyze_batch(
         inputs=tuple(BatchInput(os.fspath(path)).name for path in paths),
     )
     record = prepare_folder(out, record, overwrite=overwrite)
-    worker = _Worker(analyzer, out, pictures=pictures, masks=masks)
     totals = None
     lines = out / RESULTS_NAME
     with Ledger(out) as ledger:
+        if overwrite:
+            ledger.clear()
+            remove_results(out)
+        record.write(out)
         ledger.recover(recover_lines(lines))
+        worker = _Worker(analyzer, out, pictures=pictures, masks=masks)
         with ResultsFile(lines) as results:
             run = _Run(ledger, results, worker, on_progress or (lambda _: None))
             interrupted = run.walk(paths, jobs, stop or threading.Event())

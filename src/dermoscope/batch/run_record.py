@@ -15,7 +15,7 @@ from dermoscope import __version__
 from dermoscope.batch.errors import BatchUsageError
 from dermoscope.batch.files import replace_file, writing_to
 from dermoscope.batch.inputs import PICTURE_FOLDERS, RESULTS_NAME, RUN_NAME
-from dermoscope.batch.ledger import LEDGER_NAME, ledger_files
+from dermoscope.batch.ledger import LEDGER_NAME
 
 Option = str | int | float | bool | None
 
@@ -94,14 +94,14 @@ class RunRecord(BaseModel):
 
 
 def prepare_folder(folder: Path, record: RunRecord, *, overwrite: bool) -> RunRecord:
-    """Make a results folder ready for a run: a new one, one to go on in, or one to empty first.
+    """Make sure that a folder is new, or holds results that the run may go on with or overwrite.
 
     A folder that holds anything but results of `dermoscope` is never written into, not even to overwrite it.
 
     Args:
-        folder: The results folder; need not exist.
+        folder: The results folder; is made if need be.
         record: What is about to run.
-        overwrite: Whether results that are there may be removed.
+        overwrite: Whether results that are there may be removed; this function removes none.
 
     Returns:
         The record to go on with; it keeps the start of the run it continues.
@@ -114,18 +114,29 @@ def prepare_folder(folder: Path, record: RunRecord, *, overwrite: bool) -> RunRe
         raise BatchUsageError(f"the output folder {folder} is a file; choose another --out")
     with writing_to(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        found = [path.name for path in folder.iterdir() if not path.name.startswith(".")]
-    if found:
-        earlier = _read(folder)
-        if overwrite:
-            _empty(folder)
-        else:
-            _check_same(folder, earlier, record)
-            record = record.model_copy(update={"started": earlier.started})
-    record.write(folder)
+        is_new = all(path.name.startswith(".") for path in folder.iterdir())
+    if is_new:
+        record.write(folder)
+        return record
+    earlier = _read(folder)
+    if overwrite:
+        return record
+    _check_same(folder, earlier, record)
+    return record.model_copy(update={"started": earlier.started})
+
+
+def remove_results(folder: Path) -> None:
+    """Remove every file of earlier runs but the ledger, whose lock the caller holds, and `run.json`.
+
+    Raises:
+        OutputError: If that fails.
+    """
     with writing_to(folder):
-        (folder / RESULTS_NAME).touch()
-    return record
+        for name in PICTURE_FOLDERS:
+            if (folder / name).is_dir():
+                shutil.rmtree(folder / name)
+        for name in (RESULTS_NAME, TABLE_NAME, REPORT_NAME):
+            (folder / name).unlink(missing_ok=True)
 
 
 def _read(folder: Path) -> RunRecord:
@@ -161,20 +172,11 @@ def _check_same(folder: Path, earlier: RunRecord, record: RunRecord) -> None:
             f"the results in {folder} were made differently: {'; '.join(differences)}. "
             "Replace them with --overwrite, or choose another --out"
         )
-    if not (folder / LEDGER_NAME).exists() and (folder / RESULTS_NAME).stat().st_size:
+    if (folder / RESULTS_NAME).exists() and not (folder / LEDGER_NAME).exists():
         raise BatchUsageError(
             f"{folder / LEDGER_NAME} is missing, so nobody knows which inputs are done. "
             "Start again with --overwrite, or choose another --out"
         )
-
-
-def _empty(folder: Path) -> None:
-    with writing_to(folder):
-        for name in PICTURE_FOLDERS:
-            if (folder / name).is_dir():
-                shutil.rmtree(folder / name)
-        for path in (*ledger_files(folder), *(folder / name for name in (RESULTS_NAME, TABLE_NAME, REPORT_NAME))):
-            path.unlink(missing_ok=True)
 
 
 def _now() -> str:

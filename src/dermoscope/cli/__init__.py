@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, Parameter
 
 from dermoscope import __version__
-from dermoscope.cli.analyze import analyze
+from dermoscope.cli import analyze, info
 from dermoscope.cli.exits import ExitCode
-from dermoscope.cli.info import info
 
 app = App(
     name="dermoscope",
@@ -21,7 +20,7 @@ app = App(
     exit_on_error=False,
     suppress_keyboard_interrupt=False,
 )
-for _command in (analyze, info):
+for _command in (analyze.analyze, info.info):
     app.command(_command)  # a function, or the `App` of a group of commands
 
 

@@ -39,7 +39,7 @@ def analyze(
     no_masks: Switch = False,
     no_report: Switch = False,
     overwrite: Switch = False,
-    max_pixels: int = 64_000_000,
+    max_pixels: int | None = None,
     engine: Literal["openvino", "onnxruntime"] | None = None,
     precision: Literal["auto", "float32"] = "auto",
     quiet: Switch = False,
@@ -65,7 +65,7 @@ def analyze(
         no_masks: Write no mask files.
         no_report: Write no report.html.
         overwrite: Remove earlier results from the output folder first.
-        max_pixels: Refuse larger images, by their header, before they are decoded.
+        max_pixels: Refuse larger images, by their header, before they are decoded; by default 64 million.
         engine: Inference engine; by default the fastest one installed.
         precision: auto computes in bfloat16 where the processor has it; float32 never does.
         quiet: Print nothing but errors.
@@ -77,19 +77,19 @@ def analyze(
     from dermoscope.bundle import BundleError
     from dermoscope.cli.progress import progress_display
     from dermoscope.engine import EngineError, available_engines
+    from dermoscope.images import MAX_PIXELS
     from dermoscope.report import write_report
 
+    limit = MAX_PIXELS if max_pixels is None else max_pixels
     report = None if no_report else out / "report.html"
     try:
         check_paths(paths)
         if jobs is None:
             is_handful = len(list(islice(find_inputs(paths), _HANDFUL + 1))) <= _HANDFUL
             jobs = 1 if is_handful else min(_cores(), _MOST_JOBS)
-        analyzer = load_analyzer(
-            bundle, engine=engine, precision=precision, streams=max(jobs, 1), max_pixels=max_pixels
-        )
+        analyzer = load_analyzer(bundle, engine=engine, precision=precision, streams=max(jobs, 1), max_pixels=limit)
         settings = {
-            "max_pixels": max_pixels,
+            "max_pixels": limit,
             "engine": engine or next(iter(available_engines()), None),
             "precision": precision,
         }

@@ -47,6 +47,15 @@ _MOST_JPEG_SCANS = 100
 _TILE_WIDTH, _TILE_LENGTH = 322, 323
 _ORIENTATION = 274
 _STRIP_PIXELS = 2**22
+# What Pillow says where it has no words of its own.
+_PLAIN = {
+    "": "no reason given",
+    "not identified by this driver": "it holds no picture, or one without width or height",
+    "cannot load this image": "it holds no pixels",
+    "could not create decoder object": "it is damaged or cut short",
+    "Missing dimensions": "it gives no width or height",
+    "image has no pixels": "it holds no pixels",
+}
 
 _warnings_lock = threading.Lock()
 
@@ -117,13 +126,9 @@ def decode(
         with _quiet_pillow():
             image = _open(data, image_format, limits)
         return _decode(image, image_format, max_side)
-    except _RefusedError as error:
-        raise ImageError(name, str(error)) from error
-    except MemoryError as error:
-        raise ImageError(name, "needs more memory than there is") from error
     except Exception as error:
         # Parsers of damaged data raise nearly everything: struct.error, SyntaxError, KeyError, zlib.error, ...
-        raise ImageError(name, _damage(error, image_format)) from error
+        raise ImageError(name, _reason(error, image_format)) from error
 
 
 class _RefusedError(ValueError):
@@ -247,8 +252,14 @@ def _quiet_pillow() -> Iterator[None]:
         yield
 
 
-def _damage(error: Exception, image_format: str) -> str:
+def _reason(error: Exception, image_format: str) -> str:
+    if isinstance(error, _RefusedError):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "needs more memory than there is"
     said = " ".join(printable(str(error)).split())
     if "truncated" in said.lower() or isinstance(error, EOFError):
         return f"is cut short: the {image_format} data ends too early"
-    return f"is damaged: the {image_format} data cannot be decoded ({said[:120] or type(error).__name__})"
+    if "too large" in said.lower() or "too much memory" in said.lower():
+        return f"carries more metadata than a picture needs ({said})"
+    return f"is damaged: the {image_format} data cannot be decoded ({_PLAIN.get(said, said)[:120]})"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import bisect
+import math
 import os
 import uuid
 from functools import lru_cache
@@ -179,12 +181,18 @@ def _write(
     colour: tuple[int, int, int],
 ) -> None:
     font = _font(size)
-    line = " ".join(text.split())
-    shown = line
-    while shown and font.getlength(shown) > width:
-        line = line[:-1]
-        shown = line.rstrip() + "…" if line else ""
-    pen.text(position, shown, fill=colour, font=font)
+    pen.text(position, _cut(" ".join(text.split()), width, font), fill=colour, font=font)
+
+
+def _cut(line: str, width: int, font: ImageFont.FreeTypeFont | ImageFont.ImageFont) -> str:
+    """The line, or as much of it as fits the width with an ellipsis behind it."""
+    if font.getlength(line) <= width:
+        return line
+    kept = (
+        bisect.bisect_right(range(len(line)), width, lo=1, key=lambda end: math.ceil(font.getlength(line[:end] + "…")))
+        - 1
+    )
+    return line[:kept].rstrip() + "…" if kept else ""
 
 
 def _legend_width(ends: tuple[str, str]) -> int:

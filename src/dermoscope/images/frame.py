@@ -21,7 +21,7 @@ _LEAST_DARK = 24
 _SHARE_OF_LIGHT = 0.3
 _LIGHT_PERCENTILE = 75
 _CORNER_SHARE = 0.03
-_PENUMBRA = 5
+_PENUMBRA_SHARE = 0.02
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,8 @@ def field_of_view(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
     frame = np.isin(labels, in_corners[in_corners > 0])
     if not frame.any() or frame.all():
         return np.ones((height, width), dtype=np.bool_)
-    rim = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * _PENUMBRA + 1, 2 * _PENUMBRA + 1))
+    reach = 2 * round(_PENUMBRA_SHARE * max(size)) + 1
+    rim = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
     grown = cv2.dilate(frame.astype(np.uint8), rim)
     if grown.all():
         grown = frame.astype(np.uint8)

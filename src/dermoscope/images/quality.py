@@ -25,7 +25,7 @@ _RIM = 9
 _BRIGHT_PERCENTILE = 90
 _WHITE = 250
 # Grey levels of texture that 8-bit rounding makes by itself; keeps the ratio of two almost empty bands from mattering.
-_ROUNDING = 0.05
+_ROUNDING = 0.1
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class QualityThresholds:
     """
 
     short_side: int = 128
-    sharpness: float = 0.54
+    sharpness: float = 0.53
     brightness: float = 64.0
     white_share: float = 0.1
     view_share: float = 0.35

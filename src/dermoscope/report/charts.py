@@ -56,7 +56,7 @@ def risk_chart(overview: Overview) -> RiskChart:
                 y=round(HEIGHT - height, 1),
                 width=round(step - _GAP, 1),
                 height=round(height, 1),
-                label=f"{low} to {high} %: {count:,} images",
+                label=f"{low} to {high}\u00a0%: {count:,} {'image' if count == 1 else 'images'}",
                 flagged=threshold is not None and number / BINS >= threshold,
             )
         )

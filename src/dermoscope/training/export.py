@@ -1,0 +1,164 @@
+"""From trained modules to a bundle: graphs, checks against torch, description, model card, sums."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from dermoscope.bundle import DESCRIPTION, BundleDescription, GraphCheck, write_sums
+from dermoscope.encoders.inputs import InputContract
+from dermoscope.encoders.registry import EncoderSpec
+from dermoscope.encoders.tinyvit_sam import TinyViTSam, embedding_mean
+from dermoscope.engine import EngineName, Precision, compile_graph
+from dermoscope.heads.mlp import Heads
+from dermoscope.segment.mask_decoder import PromptedMaskDecoder
+from dermoscope.training.model_card import model_card
+from dermoscope.training.onnx_graph import export_onnx, largest_difference
+
+ENCODER, DECODER, HEADS = "encoder.onnx", "decoder.onnx", "heads.onnx"
+_ENGINES: tuple[tuple[str, EngineName, Precision], ...] = (
+    ("openvino, fastest precision", "openvino", "auto"),
+    ("openvino, float32", "openvino", "float32"),
+    ("onnxruntime, float32", "onnxruntime", "float32"),
+)
+
+
+class EncoderWithFeature(nn.Module):
+    """An encoder that also gives the pooled feature.
+
+    Args:
+        encoder: Images `[B, 3, H, W]` to embedding maps `[B, 256, h, w]`.
+    """
+
+    def __init__(self, encoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, image: Tensor, pool_weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Embedding map and feature `[B, 256]` of images with their pool weights `[B, 1, h, w]`."""
+        embedding = self.encoder(image)
+        return embedding, embedding_mean(embedding, pool_weights)
+
+
+@dataclass(frozen=True)
+class TorchParts:
+    """The torch modules behind the graphs of a bundle."""
+
+    encoder: EncoderWithFeature
+    decoder: PromptedMaskDecoder
+
+
+def load_parts(spec: EncoderSpec, weights: Path, contract: InputContract) -> TorchParts:
+    """Encoder and decoder from one safetensors file in the names of the original SAM code."""
+    state = load_file(weights)
+    encoder = EncoderWithFeature(TinyViTSam.from_state(spec, state)).eval()
+    return TorchParts(encoder, PromptedMaskDecoder.from_state(contract.size, state))
+
+
+def export_sam_graphs(parts: TorchParts, contract: InputContract, folder: Path) -> None:
+    """Write the encoder's and the decoder's graph."""
+    size, cells = contract.size, contract.map_size
+    export_onnx(
+        parts.encoder,
+        {"image": torch.rand(1, 3, size, size), "pool_weights": torch.full((1, 1, cells, cells), 1 / cells**2)},
+        ("embedding", "feature"),
+        folder / ENCODER,
+    )
+    export_onnx(
+        parts.decoder,
+        {
+            "embedding": torch.rand(1, 256, cells, cells),
+            "points": torch.rand(3, 2, 2),
+            "labels": torch.tensor([[2, 3]] * 3),
+        },
+        ("masks", "overlaps"),
+        folder / DECODER,
+        dynamic={"points": {0: "prompts", 1: "points"}, "labels": {0: "prompts", 1: "points"}},
+    )
+
+
+def export_heads(heads: Mapping[str, nn.Module], features: int, folder: Path) -> None:
+    """Write all heads as one graph, one output a head."""
+    export_onnx(
+        Heads(heads).eval(),
+        {"feature": torch.rand(2, features)},
+        tuple(heads),
+        folder / HEADS,
+        dynamic={"feature": {0: "images"}},
+    )
+
+
+def check_graphs(
+    parts: TorchParts,
+    heads: Mapping[str, nn.Module],
+    inputs: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]],
+    contract: InputContract,
+    folder: Path,
+) -> tuple[GraphCheck, ...]:
+    """Compare every graph on every engine with torch on real images.
+
+    Args:
+        parts: The torch modules.
+        heads: The torch heads by output name.
+        inputs: Prepared images and pool weights.
+        contract: Input contract of the encoder.
+        folder: Where the graphs lie.
+    """
+    box = np.array([[[0.2, 0.2], [0.8, 0.8]]], np.float32) * contract.size
+    labels = np.array([[2, 3]], np.int64)
+    references: dict[tuple[str, str], list[NDArray[np.float32]]] = {}
+    with torch.inference_mode():
+        for image, weights in inputs:
+            embedding, feature = parts.encoder(torch.from_numpy(image), torch.from_numpy(weights))
+            masks, overlaps = parts.decoder(embedding, torch.from_numpy(box), torch.from_numpy(labels))
+            logits = Heads(heads).eval()(feature)
+            named = {
+                (ENCODER, "embedding"): embedding,
+                (ENCODER, "feature"): feature,
+                (DECODER, "masks"): masks,
+                (DECODER, "overlaps"): overlaps,
+                **{(HEADS, name): value for name, value in zip(heads, logits, strict=True)},
+            }
+            for key, value in named.items():
+                references.setdefault(key, []).append(value.numpy())
+    checks = []
+    for label, engine, precision in _ENGINES:
+        graphs = {
+            name: compile_graph(folder / name, engine=engine, precision=precision)
+            for name in (ENCODER, DECODER, HEADS)
+        }
+        differences = dict.fromkeys(references, 0.0)
+        for index, (image, weights) in enumerate(inputs):
+            encoded = graphs[ENCODER]({"image": image, "pool_weights": weights})
+            decoded = graphs[DECODER]({"embedding": encoded["embedding"], "points": box, "labels": labels})
+            classified = graphs[HEADS]({"feature": encoded["feature"]})
+            for (graph, output), reference in references.items():
+                ours = {ENCODER: encoded, DECODER: decoded, HEADS: classified}[graph][output]
+                found = largest_difference(ours, reference[index])
+                differences[graph, output] = max(differences[graph, output], found)
+        checks += [
+            GraphCheck(
+                graph=graph,
+                output=output,
+                engine=label,
+                largest_difference=round(difference, 6),
+                scale=round(float(np.std(np.stack(references[graph, output]))), 6),
+                images=len(inputs),
+            )
+            for (graph, output), difference in differences.items()
+        ]
+    return tuple(checks)
+
+
+def write_bundle(description: BundleDescription, folder: Path) -> None:
+    """Write description, model card and sums beside the graphs."""
+    (folder / DESCRIPTION).write_text(description.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    (folder / "README.md").write_text(model_card(description), encoding="utf-8")
+    write_sums(folder)

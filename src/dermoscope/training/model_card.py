@@ -1,0 +1,75 @@
+"""The model card of a bundle, rendered from its description. Torch-free."""
+
+from __future__ import annotations
+
+from dermoscope.bundle import BundleDescription
+
+
+def model_card(description: BundleDescription) -> str:
+    """Markdown for the `README.md` of a bundle: what it is, what it has seen, how well it does, where it fails."""
+    heads = description.heads
+    metrics = "\n".join(
+        f"| {m.name} | {m.value:.4g} ({m.low:.4g} to {m.high:.4g}) | {m.n:,} | {m.data} |" for m in description.metrics
+    )
+    checks = "\n".join(
+        f"| {c.graph} | {c.output} | {c.engine} | {c.largest_difference:.2g} | {c.scale:.2g} |"
+        for c in description.graph_checks
+    )
+    commands = "\n".join(sorted({f"    {m.command}" for m in description.metrics}))
+    data = "\n".join(f"- {line}" for line in description.training_data)
+    provenance = "\n".join(f"- {name}: {value}" for name, value in description.provenance.items())
+    classes = ", ".join(heads.diagnosis.classes)
+    return f"""# {description.name} {description.version}
+
+**Research use only. Not a medical device.** {description.intended_use}
+
+## What it is
+
+A frozen encoder ({description.encoder.name}, {description.encoder.licence}: {description.encoder.source}) sees each
+image once, at {description.encoder.input.size} pixels ({description.encoder.input.fit}). Four small heads on its 256-d
+feature answer: is it skin; which lesion group ({", ".join(heads.group.classes)}); which diagnosis ({classes}); and how
+likely is malignancy under the definition `{heads.malignancy_definition}`. A SAM mask decoder outlines the lesion from
+prompts that nobody has to give.
+
+- Gate: {heads.gate_point.meaning} (threshold {heads.gate_point.threshold:.4f}).
+- Malignancy: {heads.malignancy_point.meaning} (threshold {heads.malignancy_point.threshold:.4f}).
+- Probabilities are calibrated with a temperature and a bias per class on validation lesions, at the class frequencies of
+  HAM10000. Where diseases are rarer or more frequent, they are too high or too low.
+
+## What it has seen
+
+{data}
+
+## How well it does
+
+Every number is measured on images that no choice was made on, with a 95 % bootstrap interval grouped by lesion.
+
+| what | value | n | on |
+| --- | --- | --- | --- |
+{metrics}
+
+Commands:
+
+{commands}
+
+## Known limits
+
+- Trained on images of mostly light skin from Austria, Australia and the archive of ISIC; nothing is known about others.
+- `AKIEC` joins actinic keratoses and squamous cell carcinomas, as HAM10000 does.
+- Images with two or more lesions get one mask. Lesions that fill the frame have poor masks.
+- The gate knows photographs and textures. It has not been shown clinical (non-dermoscopic) photographs of lesions.
+
+## Equality of the graphs with torch
+
+Largest absolute difference over the outputs, beside the standard deviation of the output.
+
+| graph | output | engine | largest difference | scale |
+| --- | --- | --- | --- | --- |
+{checks}
+
+## Licence and origin
+
+{description.licence}
+
+{provenance}
+"""

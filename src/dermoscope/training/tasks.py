@@ -1,0 +1,59 @@
+"""What each head of the default model learns, from a manifest. Torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from dermoscope import taxonomy
+from dermoscope.data.manifest import Record
+
+BENIGN, MALIGNANT = "benign", "malignant"
+
+
+@dataclass(frozen=True)
+class Task:
+    """One head's question.
+
+    Attributes:
+        name: Also the name of the head's output.
+        classes: The answers, in the order of the logits.
+        definition: Name of the malignancy definition, where the task has one.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    definition: str = ""
+
+    def label(self, record: Record) -> int | None:
+        """The class of an image, or none where the image has no answer for this task."""
+        answer = self._answer(record)
+        return None if answer is None else self.classes.index(answer)
+
+    def _answer(self, record: Record) -> str | None:
+        code = record.diagnosis
+        if self.name == "gate":
+            return "not skin" if code == taxonomy.NOT_SKIN else "skin"
+        if self.name == "group":
+            return taxonomy.GROUP_OF.get(code)
+        if self.name == "diagnosis":
+            merged = "AKIEC" if code in ("AK", "SCC") else code
+            return merged if merged in self.classes else None
+        definition = taxonomy.malignancy_definition(self.definition)
+        if code not in definition.decided:
+            return None
+        return MALIGNANT if code in definition.malignant else BENIGN
+
+
+DEFAULT_TASKS: Mapping[str, Task] = MappingProxyType(
+    {
+        task.name: task
+        for task in (
+            Task("gate", ("not skin", "skin")),
+            Task("group", taxonomy.GROUPS),
+            Task("diagnosis", taxonomy.HAM10000_CODES),
+            Task("malignancy", (BENIGN, MALIGNANT), definition="graz"),
+        )
+    }
+)

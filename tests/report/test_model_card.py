@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from dermoscope.report.model_card import definition_text, model_card
+from tests.batch.fake_analyzer import FakeBundle
+
+
+def test_what_is_there_is_shown() -> None:
+    card = model_card({**FakeBundle().describe(), "encoder": {"name": "https://example.org/encoder"}})
+    assert dict(card.facts) == {
+        "Name": "fake 1",
+        "Fingerprint": "0123456789abcdef",
+        "Intended use": "Tests.",
+        "Licence": "CC BY-NC 4.0",
+        "Image encoder": "example.org/encoder",
+    }
+    assert card.training_data == ("no images at all",)
+    (metric,) = card.metrics
+    assert (metric.name, metric.value, metric.interval, metric.n) == (
+        "malignancy AUC (graz)",
+        "0.851",
+        "0.820 to 0.880",
+        "1,509",
+    )
+
+
+def test_what_is_missing_is_left_out() -> None:
+    card = model_card({"name": "bare"})
+    assert card.facts == (("Name", "bare"),)
+    assert not card.metrics
+
+
+def test_definitions_in_words() -> None:
+    assert "Melanoma" in definition_text("graz")
+    assert definition_text("unheard of") == ""
