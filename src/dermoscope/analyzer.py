@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +21,14 @@ from dermoscope.encoders.inputs import EncoderInput, prepare
 from dermoscope.engine import EngineName, Precision, compile_graph
 from dermoscope.heads.calibration import calibrated_probabilities
 from dermoscope.heads.evidence import occlusion_evidence
-from dermoscope.images import DecodedImage, decode, draw_analysis, quality_flags
+from dermoscope.images import (
+    MAX_PIXELS,
+    DecodedImage,
+    decode,
+    field_of_view,
+    quality_flags,
+    side_by_side,
+)
 from dermoscope.segment.automatic import AutomaticMask, segment_automatically
 from dermoscope.segment.postprocess import finish_mask
 from dermoscope.segment.prompted_decoder import PromptedDecoder
@@ -61,6 +67,7 @@ class Analyzer:
         precision: `auto` uses bfloat16 where the CPU has it; `float32` never does.
         threads: Threads for one image; 0 leaves it to the engine.
         streams: How many images may be computed at once.
+        max_pixels: Files with more pixels are refused by their header.
 
     Raises:
         EngineError: If no engine can run the bundle's graphs.
@@ -79,8 +86,10 @@ class Analyzer:
         precision: Precision = "auto",
         threads: int = 0,
         streams: int = 1,
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
         self.bundle = bundle
+        self._max_pixels = max_pixels
         parts = bundle.description
         self._encoder, self._decoder = (
             compile_graph(
@@ -110,30 +119,31 @@ class Analyzer:
         clock = _Clock()
         parts = self.bundle.description
         with clock("decode"):
-            image = _decoded(source)
+            image = _decoded(source, self._max_pixels)
         with clock("quality"):
-            flags = quality_flags(image.rgb)
+            view = field_of_view(image.rgb)
+            flags = quality_flags(image.rgb, size=(image.width, image.height), view=view)
         with clock("encode"):
             prepared = prepare(image.rgb, parts.encoder.input)
             encoded = self._encoder({"image": prepared.image, "pool_weights": prepared.pool_weights})
         with clock("classify"):
             logits = self._heads({"feature": encoded["feature"]})
-        heads = parts.heads
-        gate = self._gate(logits)
-        automatic, mask = None, None
+            gate = self._gate(logits)
+            malignancy = self._malignancy(logits)
+            diagnosis = _distribution(parts.heads.diagnosis, logits)
+        segmented, mask = None, None
         if gate.is_skin:
             with clock("segment"):
-                automatic = self._segment(encoded["embedding"], prepared)
+                segmented = self._segment(encoded["embedding"], prepared, image.rgb, view)
             with clock("mask"):
-                mask = _finished(automatic, image)
-        malignancy = self._malignancy(logits)
-        diagnosis = _distribution(heads.diagnosis, logits)
-        reason = _abstain_reason(gate, flags)
+                finished = finish_mask(segmented.logits, image.width, image.height)
+                mask = finished.mask if finished else None
         drawing = None
         if picture:
             with clock("picture"):
                 evidence = self._evidence(encoded["embedding"], prepared) if gate.is_skin else None
-                drawing = draw_analysis(image.rgb, mask, evidence)
+                drawing = side_by_side(image.rgb, mask=mask, evidence=evidence)
+        reason = _abstain_reason(gate, flags)
         analysis = Analysis(
             image_id=image_id,
             path=path,
@@ -141,9 +151,9 @@ class Analyzer:
             height=image.height,
             quality=flags,
             gate=gate,
-            mask=_mask_record(automatic, mask, parts.decoder.confidence_slope, parts.decoder.confidence_intercept),
+            mask=self._mask_record(segmented, finished) if segmented and finished else None,
             diagnosis=diagnosis,
-            group=_distribution(heads.group, logits),
+            group=_distribution(parts.heads.group, logits),
             malignancy=malignancy,
             p_melanoma=diagnosis.get("MEL"),
             abstained=bool(reason),
@@ -195,6 +205,7 @@ def load_analyzer(
     precision: Precision = "auto",
     threads: int = 0,
     streams: int = 1,
+    max_pixels: int = MAX_PIXELS,
 ) -> Analyzer:
     """An analyzer with the bundle in a folder, or with the one that ships inside the package.
 
@@ -203,7 +214,7 @@ def load_analyzer(
         EngineError: If no engine can run it.
     """
     loaded = Bundle.load(bundle) if bundle else Bundle.default()
-    return Analyzer(loaded, engine=engine, precision=precision, threads=threads, streams=streams)
+    return Analyzer(loaded, engine=engine, precision=precision, threads=threads, streams=streams, max_pixels=max_pixels)
 
 
 class _Clock:

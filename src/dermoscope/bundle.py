@@ -20,6 +20,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from dermoscope.encoders.inputs import InputContract
+from dermoscope.files import sha256_of
 from dermoscope.segment.selection import SelectionRules
 
 SCHEMA_VERSION = 1
@@ -230,12 +231,6 @@ class Bundle:
     def graph_path(self, part: EncoderPart | DecoderPart | HeadsPart) -> Path:
         """Where the graph of a part lies."""
         return self.folder / part.graph
-
-
-def sha256_of(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file's contents."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def fingerprint_of(sums: dict[str, str]) -> str:

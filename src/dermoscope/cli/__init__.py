@@ -8,6 +8,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from dermoscope import __version__
 from dermoscope.cli import analyze, info
+from dermoscope.cli.models import models
 from dermoscope.cli.exits import ExitCode
 
 app = App(
@@ -20,7 +21,7 @@ app = App(
     exit_on_error=False,
     suppress_keyboard_interrupt=False,
 )
-for _command in (analyze.analyze, info.info):
+for _command in (analyze.analyze, info.info, models):
     app.command(_command)  # a function, or the `App` of a group of commands
 
 

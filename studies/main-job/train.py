@@ -1,0 +1,166 @@
+"""Fits the four heads on stored features and writes the bundle.
+
+    python studies/main-job/train.py --run runs/main-job --weights weights/litemedsam.safetensors --out bundle
+
+Every choice (recipe, epoch, calibration, thresholds) is made on `val`; `test` is not touched here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import torch
+from extract import CONTRACT, ENCODER_NAME
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+
+from dermoscope import __version__
+from dermoscope.bundle import BundleDescription, DecoderPart, EncoderPart, HeadsPart, Metric
+from dermoscope.data.manifest import Record, read_manifest
+from dermoscope.encoders.inputs import prepare
+from dermoscope.encoders.registry import encoder_spec
+from dermoscope.files import sha256_of
+from dermoscope.heads.fit import ProbeRecipe
+from dermoscope.images import decode
+from dermoscope.segment.selection import SelectionRules
+from dermoscope.training.default_heads import (
+    FittedHead,
+    fit_head,
+    gate_point,
+    labelled,
+    malignancy_point,
+    probabilities,
+)
+from dermoscope.training.export import (
+    DECODER,
+    ENCODER,
+    HEADS,
+    check_graphs,
+    export_heads,
+    load_parts,
+    write_bundle,
+)
+from dermoscope.training.features import FeatureTable
+from dermoscope.training.tasks import DEFAULT_TASKS, Task
+from dermoscope.training.views import ORIGINAL
+
+RECIPES = {
+    "gate": ProbeRecipe(balance=0.5, epochs=15),
+    "group": ProbeRecipe(balance=1.0, feature_noise=0.3, mixup=0.4, weight_decay=0.1),
+    "diagnosis": ProbeRecipe(balance=1.0, feature_noise=0.3, mixup=0.4, weight_decay=0.1),
+    "malignancy": ProbeRecipe(balance=0.5, feature_noise=0.1, mixup=0.2),
+}
+SEEDS = (0, 1, 2)
+REFUSED, SENSITIVITY = 0.002, 0.90
+CHECKED_IMAGES = 16
+LICENCE = "CC BY-NC 4.0 (trained on HAM10000 and ISIC 2018 images); encoder and decoder: Apache-2.0"
+TRAINING_DATA = (
+    "HAM10000 (Tschandl et al. 2018, CC BY-NC 4.0), centre squares at 256 px: heads",
+    "ISIC 2018 Task 1 training images outside the ISIC 2017 test ids (CC BY-NC 4.0), full frame at 256 px, with the "
+    "diagnoses of ISIC 2019: heads; saliency weights and mask confidence",
+    "lesion-free squares cut from ISIC 2018 images: gate",
+    "DTD textures (research use), ImageNet sample photographs (non-commercial research use): gate",
+    "LiteMedSAM encoder and decoder, unchanged: trained by their authors on medical images, possibly dermoscopic ones",
+)
+
+
+def report(task: Task, fitted: FittedHead, records: list[Record], features: FeatureTable) -> dict[str, float]:
+    """Validation scores, for the choices above."""
+    chosen, labels = labelled(task, records, "val")
+    p = probabilities(fitted, features.of(chosen, ORIGINAL))
+    scores = {"balanced accuracy, uncalibrated": _balanced(fitted, features, chosen, labels), "n": float(len(labels))}
+    if len(task.classes) == 2:
+        scores["auc"] = float(roc_auc_score(labels, p[:, 1]))
+    return scores
+
+
+def _balanced(fitted: FittedHead, features: FeatureTable, chosen: list[Record], labels: np.ndarray) -> float:
+    from dermoscope.heads.fit import logits_of
+
+    return float(balanced_accuracy_score(labels, logits_of(fitted.module, features.of(chosen, ORIGINAL)).argmax(1)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", type=Path, default=Path("runs/main-job"), help="manifest, features, SAM graphs")
+    parser.add_argument("--weights", type=Path, required=True, help="safetensors of the encoder and decoder")
+    parser.add_argument("--confidence", type=Path, help="JSON of masks.py --fit, with slope and intercept")
+    parser.add_argument("--metrics", type=Path, help="JSON of evaluate.py, for the model card")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the bundle")
+    arguments = parser.parse_args()
+    torch.set_num_threads(2)
+    records = list(read_manifest(arguments.run / "manifest.csv"))
+    features = FeatureTable.load(arguments.run / "features.npz")
+    heads = {}
+    for name, task in DEFAULT_TASKS.items():
+        # ISIC 2018 has three of the classes at other frequencies: it helps to train, but calibration and thresholds
+        # come from the lesions of HAM10000 alone, except for the gate.
+        used = [r for r in records if name == "gate" or r.split == "train" or r.source == "HAM10000"]
+        heads[name] = fit_head(task, used, features, (ORIGINAL, "view-1"), RECIPES[name], SEEDS)
+        print(name, json.dumps(report(task, heads[name], used, features)), flush=True)
+    skin = [r for r in labelled(DEFAULT_TASKS["gate"], records, "val")[0] if DEFAULT_TASKS["gate"].label(r) == 1]
+    p_skin = probabilities(heads["gate"], features.of(skin, ORIGINAL))[:, 1]
+    ham = [r for r in records if r.source == "HAM10000"]
+    lesions, malignant = labelled(DEFAULT_TASKS["malignancy"], ham, "val")
+    p_malignant = probabilities(heads["malignancy"], features.of(lesions, ORIGINAL))[:, 1]
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    for graph in (ENCODER, DECODER):
+        shutil.copyfile(arguments.run / graph, arguments.out / graph)
+    modules = {name: fitted.module for name, fitted in heads.items()}
+    export_heads(modules, features.features.shape[1], arguments.out)
+    spec = encoder_spec(ENCODER_NAME)
+    prepared = [prepare(decode(r.path).rgb, CONTRACT) for r in lesions[:: len(lesions) // CHECKED_IMAGES]]
+    checks = check_graphs(
+        load_parts(spec, arguments.weights, CONTRACT),
+        modules,
+        [(p.image, p.pool_weights) for p in prepared],
+        CONTRACT,
+        arguments.out,
+    )
+    confidence = json.loads(arguments.confidence.read_text()) if arguments.confidence else {}
+    metrics = json.loads(arguments.metrics.read_text())["metrics"] if arguments.metrics else []
+    description = BundleDescription(
+        schema_version=1,
+        name="dermoscope-default",
+        version=__version__,
+        created=datetime.now(UTC).date().isoformat(),
+        intended_use="For research on dermoscopic images. Not for decisions about patients.",
+        licence=LICENCE,
+        encoder=EncoderPart(
+            name=spec.name, graph=ENCODER, input=CONTRACT, licence=spec.licence, source=spec.source
+        ),
+        decoder=DecoderPart(
+            graph=DECODER,
+            rules=SelectionRules(),
+            confidence_slope=confidence.get("slope", 1.0),
+            confidence_intercept=confidence.get("intercept", 0.0),
+        ),
+        heads=HeadsPart(
+            graph=HEADS,
+            gate=heads["gate"].head,
+            group=heads["group"].head,
+            diagnosis=heads["diagnosis"].head,
+            malignancy=heads["malignancy"].head,
+            malignancy_definition=DEFAULT_TASKS["malignancy"].definition,
+            gate_point=gate_point(p_skin, refused=REFUSED),
+            malignancy_point=malignancy_point(p_malignant, malignant == 1, sensitivity=SENSITIVITY),
+        ),
+        training_data=TRAINING_DATA,
+        provenance={
+            "code": f"dermoscope {__version__}, studies/main-job",
+            "manifest sha256": sha256_of(arguments.run / "manifest.csv"),
+            "encoder weights sha256": sha256_of(arguments.weights),
+        },
+        metrics=tuple(Metric.model_validate(metric) for metric in metrics),
+        graph_checks=checks,
+    )
+    write_bundle(description, arguments.out)
+    print(f"bundle in {arguments.out}: {sum(p.stat().st_size for p in arguments.out.iterdir()) / 1e6:.1f} MB")
+
+
+if __name__ == "__main__":
+    main()
