@@ -111,10 +111,10 @@ class Analysis(_Record):
         quality: Names of the quality flags that were raised, in a fixed order.
         gate: Skin or not.
         mask: The lesion mask, or none where no candidate survived.
-        diagnosis: Probability of each diagnosis code the bundle knows; sums to 1.
-        group: Probability of each lesion group; sums to 1.
+        diagnosis: Probability of each diagnosis code the bundle knows, were all equally frequent; sums to 1.
+        group: Probability of each lesion group, were all equally frequent; sums to 1.
         malignancy: Risk under a named definition.
-        p_melanoma: Probability of melanoma, from the diagnosis distribution.
+        p_melanoma: The part of the malignancy risk that falls to melanoma, at the class frequencies of the bundle.
         abstained: Whether the answer is withheld.
         abstain_reason: Why; empty when an answer is given.
         timings_ms: Milliseconds spent in each stage.

@@ -1,7 +1,7 @@
 """The flagship way, from bytes to an `Analysis`: each image walks it once.
 
-    decode → quality → encoder (one pass) ─┬→ heads: gate, group, diagnosis, malignancy
-                                           └→ prompts → mask decoder → selection → mask      (where the gate says skin)
+decode → quality → encoder (one pass) ─┬→ heads: gate, group, diagnosis, malignancy
+└→ prompts → mask decoder → selection → mask      (where the gate says skin)
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dermoscope.analysis import Analysis, Gate, LesionMask, Malignancy, MaskCandidate
+from dermoscope import taxonomy
+from dermoscope.analysis import Analysis, Gate, Malignancy
 from dermoscope.bundle import Bundle, Head
 from dermoscope.encoders.inputs import EncoderInput, prepare
 from dermoscope.engine import EngineName, Precision, compile_graph
@@ -23,8 +24,6 @@ from dermoscope.heads.calibration import calibrated_probabilities
 from dermoscope.heads.evidence import occlusion_evidence
 from dermoscope.images import (
     MAX_PIXELS,
-    DecodedImage,
-    decode,
     field_of_view,
     quality_flags,
     side_by_side,
@@ -92,9 +91,7 @@ class Analyzer:
         self._max_pixels = max_pixels
         parts = bundle.description
         self._encoder, self._decoder = (
-            compile_graph(
-                bundle.graph_path(part), engine=engine, precision=precision, threads=threads, streams=streams
-            )
+            compile_graph(bundle.graph_path(part), engine=engine, precision=precision, threads=threads, streams=streams)
             for part in (parts.encoder, parts.decoder)
         )
         # The heads cost microseconds; float32 keeps their probabilities equal across machines.
@@ -155,7 +152,7 @@ class Analyzer:
             diagnosis=diagnosis,
             group=_distribution(parts.heads.group, logits),
             malignancy=malignancy,
-            p_melanoma=diagnosis.get("MEL"),
+            p_melanoma=self._melanoma(diagnosis, malignancy),
             abstained=bool(reason),
             abstain_reason=reason,
             timings_ms=clock.milliseconds,
@@ -179,6 +176,16 @@ class Analyzer:
             operating_point=heads.malignancy_point.meaning,
             flagged=probability >= heads.malignancy_point.threshold,
         )
+
+    def _melanoma(self, diagnosis: dict[str, float], malignancy: Malignancy) -> float:
+        # The diagnosis distribution speaks of equally frequent classes; weighted with their frequencies, melanoma's
+        # part among the malignant ones splits the calibrated risk, so that it can never exceed that risk.
+        head = self.bundle.description.heads.diagnosis
+        frequency = dict(zip(head.classes, head.frequencies, strict=True))
+        malignant = taxonomy.malignancy_definition(malignancy.definition).malignant
+        weighted = {code: diagnosis[code] * frequency[code] for code in head.classes if code in malignant}
+        total = sum(weighted.values())
+        return malignancy.probability * weighted.get("MEL", 0.0) / total if total else 0.0
 
     def _segment(self, embedding: NDArray[np.float32], prepared: EncoderInput) -> AutomaticMask:
         parts = self.bundle.description
@@ -228,6 +235,21 @@ class _Clock:
         start = time.perf_counter()
         yield
         self.milliseconds[stage] = round((time.perf_counter() - start) * 1e3, 3)
+
+
+def _decoded(source: str | Path | bytes | Image, max_pixels: int) -> DecodedImage:
+    if isinstance(source, np.ndarray):
+        if source.ndim != 3 or source.shape[2] != 3 or source.dtype != np.uint8:
+            raise ImageError("image", f"is an array {source.shape} of {source.dtype}, not [H, W, 3] of uint8")
+        return DecodedImage(source, source.shape[1], source.shape[0], format="")
+    return decode(source, max_pixels=max_pixels, max_side=_WORKING_SIDE)
+
+
+def _abstain_reason(gate: Gate, flags: tuple[str, ...]) -> str:
+    if not gate.is_skin:
+        return NOT_SKIN_REASON
+    withholding = [flag for flag in flags if flag in _WITHHOLDING_FLAGS]
+    return f"the image is {withholding[0]}" if withholding else ""
 
 
 def _distribution(head: Head, logits: dict[str, NDArray[np.float32]]) -> dict[str, float]:

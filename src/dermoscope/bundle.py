@@ -89,11 +89,15 @@ class Head(_Record):
     Attributes:
         output: Name of the logits in the heads graph.
         classes: What the logits stand for, in order.
+        equal_classes: Whether the probabilities speak of a world where all classes are equally frequent.
+        frequencies: Share of each class among the images the calibration was fitted on.
     """
 
     output: str
     classes: tuple[str, ...]
     calibration: Calibration
+    equal_classes: bool
+    frequencies: tuple[Share, ...]
 
 
 class OperatingPoint(_Record):

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from dermoscope.segment.selection import SelectionRules
 from extract import CONTRACT, ENCODER_NAME
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
@@ -26,7 +27,6 @@ from dermoscope.encoders.registry import encoder_spec
 from dermoscope.files import sha256_of
 from dermoscope.heads.fit import ProbeRecipe
 from dermoscope.images import decode
-from dermoscope.segment.selection import SelectionRules
 from dermoscope.training.default_heads import (
     FittedHead,
     fit_head,
@@ -130,9 +130,7 @@ def main() -> None:
         created=datetime.now(UTC).date().isoformat(),
         intended_use="For research on dermoscopic images. Not for decisions about patients.",
         licence=LICENCE,
-        encoder=EncoderPart(
-            name=spec.name, graph=ENCODER, input=CONTRACT, licence=spec.licence, source=spec.source
-        ),
+        encoder=EncoderPart(name=spec.name, graph=ENCODER, input=CONTRACT, licence=spec.licence, source=spec.source),
         decoder=DecoderPart(
             graph=DECODER,
             rules=SelectionRules(),

@@ -8,8 +8,8 @@ from cyclopts import App, CycloptsError, Parameter
 
 from dermoscope import __version__
 from dermoscope.cli import analyze, info
-from dermoscope.cli.models import models
 from dermoscope.cli.exits import ExitCode
+from dermoscope.cli.models import models
 
 app = App(
     name="dermoscope",

@@ -10,9 +10,9 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from dermoscope.files import sha256_of
 from dermoscope.encoders.registry import EncoderSpec
 from dermoscope.encoders.tinyvit_sam import TinyViTSam
+from dermoscope.files import sha256_of
 
 
 class WeightsError(ValueError):

@@ -96,7 +96,9 @@ def timm_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         # The original puts a merging at the end of a layer, timm at the start of the next stage.
         name = re.sub(r"^layers\.(\d)\.downsample\.", lambda m: f"stages.{int(m[1]) + 1}.downsample.", name)
         name = name.replace("layers.", "stages.", 1) if name.startswith("layers.") else name
-        name = name.replace("patch_embed.seq.0.", "patch_embed.conv1.").replace("patch_embed.seq.2.", "patch_embed.conv2.")
+        name = name.replace("patch_embed.seq.0.", "patch_embed.conv1.").replace(
+            "patch_embed.seq.2.", "patch_embed.conv2."
+        )
         renamed[name.replace(".c.weight", ".conv.weight")] = value
     return renamed
 

@@ -1,1 +1,1 @@
-"""TODO."""
+"""Metrics with intervals. Torch-free."""

@@ -28,12 +28,16 @@ def calibrated_probabilities(
     return np.asarray(shifted / shifted.sum(axis=-1, keepdims=True), np.float64)
 
 
-def fit_calibration(logits: NDArray[np.floating], labels: NDArray[np.integer]) -> tuple[float, NDArray[np.float64]]:
+def fit_calibration(
+    logits: NDArray[np.floating], labels: NDArray[np.integer], *, equal_classes: bool = False
+) -> tuple[float, NDArray[np.float64]]:
     """Temperature and bias that make held-out labels most likely.
 
     Args:
         logits: `[N, K]` on images the classifier was not trained on.
         labels: `[N]` in 0…K-1.
+        equal_classes: Weigh every class alike and fit the temperature alone: the probabilities then speak of a world
+            where all classes are equally frequent. Otherwise they speak of the frequencies among `labels`.
 
     Returns:
         Temperature and `[K]` bias with mean zero.
@@ -42,12 +46,16 @@ def fit_calibration(logits: NDArray[np.floating], labels: NDArray[np.integer]) -
 
     classes = logits.shape[1]
     rows = np.arange(len(labels))
+    counts = np.bincount(labels, minlength=classes)
+    weights = 1.0 / counts[labels] if equal_classes else np.ones(len(labels))
+    weights = weights / weights.sum()
 
     def negative_log_likelihood(parameters: NDArray[np.float64]) -> float:
         probabilities = calibrated_probabilities(logits, float(np.exp(parameters[0])), parameters[1:])
         ridge = 1e-3 * float(np.square(parameters[1:]).sum()) / classes
-        return float(-np.log(np.clip(probabilities[rows, labels], 1e-12, None)).mean()) + ridge
+        return float(-weights @ np.log(np.clip(probabilities[rows, labels], 1e-12, None))) + ridge
 
-    bounds = [(-3.0, 3.0)] + [(-_LARGEST_BIAS, _LARGEST_BIAS)] * classes
+    reach = 0.0 if equal_classes else _LARGEST_BIAS
+    bounds = [(-3.0, 3.0)] + [(-reach, reach)] * classes
     fitted = minimize(negative_log_likelihood, np.zeros(classes + 1), method="L-BFGS-B", bounds=bounds).x
     return float(np.exp(fitted[0])), fitted[1:] - fitted[1:].mean()

@@ -56,7 +56,7 @@ class PromptedMaskDecoder(nn.Module):
         self.point_kinds = nn.Parameter(torch.zeros(4, EMBEDDING_CHANNELS))
         self.not_a_point = nn.Parameter(torch.zeros(1, EMBEDDING_CHANNELS))
         self.no_mask = nn.Parameter(torch.zeros(1, EMBEDDING_CHANNELS))
-        # The original decoder uses torch's default epsilon; transformers' own default differs in the third digit of logits.
+        # The original decoder uses torch's default epsilon; with that of transformers, logits are off by a hundredth.
         config = SamMaskDecoderConfig(layer_norm_eps=1e-5)
         config._attn_implementation = "eager"  # plain matrix products: exports cleanly and fuses in every engine
         self.decoder = SamMaskDecoder(config)
@@ -145,6 +145,10 @@ def decoder_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
         for old, new in _RENAMES:
             name = name.replace(old, new)
         if "output_hypernetworks_mlps" in name or "iou_prediction_head" in name:
-            name = name.replace("layers.0.", "proj_in.").replace("layers.2.", "proj_out.").replace("layers.1.", "layers.0.")
+            name = (
+                name.replace("layers.0.", "proj_in.")
+                .replace("layers.2.", "proj_out.")
+                .replace("layers.1.", "layers.0.")
+            )
         renamed[name] = value
     return renamed

@@ -84,9 +84,7 @@ def salient_region(saliency: NDArray[np.float32], threshold: float = 0.5) -> NDA
     return np.asarray(labels == 1 + int(weight.argmax()))
 
 
-def saliency_features(
-    rgb: NDArray[np.uint8], view: NDArray[np.bool_]
-) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def saliency_features(rgb: NDArray[np.uint8], view: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """What the saliency is computed from, one value of each feature a pixel of the small copy.
 
     Args:

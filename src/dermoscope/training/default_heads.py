@@ -55,9 +55,19 @@ def fit_head(
     classes = len(task.classes)
     members = [fit_probe(training, development, classes, recipe, seed) for seed in seeds]
     module = AveragedHead(members).eval()
-    temperature, bias = fit_calibration(logits_of(module, development.features), development.labels)
+    temperature, bias = fit_calibration(
+        logits_of(module, development.features), development.labels, equal_classes=task.equal_classes
+    )
     calibration = Calibration(temperature=temperature, bias=tuple(round(float(b), 6) for b in bias))
-    return FittedHead(module, Head(output=task.name, classes=task.classes, calibration=calibration))
+    frequencies = np.bincount(development.labels, minlength=classes) / len(development.labels)
+    head = Head(
+        output=task.name,
+        classes=task.classes,
+        calibration=calibration,
+        equal_classes=task.equal_classes,
+        frequencies=tuple(round(float(f), 6) for f in frequencies),
+    )
+    return FittedHead(module, head)
 
 
 def labelled(task: Task, records: Sequence[Record], split: str) -> tuple[list[Record], NDArray[np.int64]]:

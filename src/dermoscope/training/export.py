@@ -131,8 +131,7 @@ def check_graphs(
     checks = []
     for label, engine, precision in _ENGINES:
         graphs = {
-            name: compile_graph(folder / name, engine=engine, precision=precision)
-            for name in (ENCODER, DECODER, HEADS)
+            name: compile_graph(folder / name, engine=engine, precision=precision) for name in (ENCODER, DECODER, HEADS)
         }
         differences = dict.fromkeys(references, 0.0)
         for index, (image, weights) in enumerate(inputs):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -46,7 +45,7 @@ class FeatureTable:
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial.npz")
         np.savez(partial, rows=np.array(self.rows), features=self.features)
-        os.replace(partial, path)
+        partial.replace(path)
 
     def of(self, records: Iterable[Record], view: str) -> NDArray[np.float32]:
         """Features `[N, 256]` of some images in one view, in their order.

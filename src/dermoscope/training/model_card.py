@@ -33,8 +33,8 @@ prompts that nobody has to give.
 
 - Gate: {heads.gate_point.meaning} (threshold {heads.gate_point.threshold:.4f}).
 - Malignancy: {heads.malignancy_point.meaning} (threshold {heads.malignancy_point.threshold:.4f}).
-- Probabilities are calibrated with a temperature and a bias per class on validation lesions, at the class frequencies of
-  HAM10000. Where diseases are rarer or more frequent, they are too high or too low.
+- The malignancy risk is calibrated on validation lesions at the class frequencies of HAM10000. Where malignant lesions
+  are rarer, it is too high. Group and diagnosis probabilities speak of equally frequent classes.
 
 ## What it has seen
 

@@ -39,9 +39,7 @@ def export_onnx(
     if dynamic is not None:
         named = {name for axes in dynamic.values() for name in axes.values()}
         dims = {name: torch.export.Dim(name, min=1, max=1024) for name in named}
-        shapes = tuple(
-            {axis: dims[name] for axis, name in dynamic.get(key, {}).items()} or None for key in example
-        )
+        shapes = tuple({axis: dims[name] for axis, name in dynamic.get(key, {}).items()} or None for key in example)
     program = torch.onnx.export(
         module.eval(),
         tuple(example.values()),

@@ -20,11 +20,14 @@ class Task:
         name: Also the name of the head's output.
         classes: The answers, in the order of the logits.
         definition: Name of the malignancy definition, where the task has one.
+        equal_classes: Whether probabilities speak of equally frequent classes, as balanced accuracy does, or of the
+            frequencies among the validation images.
     """
 
     name: str
     classes: tuple[str, ...]
     definition: str = ""
+    equal_classes: bool = False
 
     def label(self, record: Record) -> int | None:
         """The class of an image, or none where the image has no answer for this task."""
@@ -51,8 +54,8 @@ DEFAULT_TASKS: Mapping[str, Task] = MappingProxyType(
         task.name: task
         for task in (
             Task("gate", ("not skin", "skin")),
-            Task("group", taxonomy.GROUPS),
-            Task("diagnosis", taxonomy.HAM10000_CODES),
+            Task("group", taxonomy.GROUPS, equal_classes=True),
+            Task("diagnosis", taxonomy.HAM10000_CODES, equal_classes=True),
             Task("malignancy", (BENIGN, MALIGNANT), definition="graz"),
         )
     }

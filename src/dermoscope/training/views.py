@@ -1,7 +1,7 @@
 """Views of an image: what a photographer, a dermatoscope or a file format might have done differently. Torch-free.
 
-A view has a name and a seed, so that a feature computed today is the feature computed tomorrow. Views are made after the
-split, never before it.
+A view has a name and a seed, so that a feature computed today is the feature computed tomorrow. Views are made after
+the split, never before it.
 """
 
 from __future__ import annotations
