@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dermoscope import taxonomy
-from dermoscope.analysis import Analysis, Gate, Malignancy
+from dermoscope.analysis import Analysis, Gate, LesionMask, Malignancy, MaskCandidate
 from dermoscope.bundle import Bundle, Head
 from dermoscope.encoders.inputs import EncoderInput, prepare
 from dermoscope.engine import EngineName, Precision, compile_graph
@@ -24,12 +24,16 @@ from dermoscope.heads.calibration import calibrated_probabilities
 from dermoscope.heads.evidence import occlusion_evidence
 from dermoscope.images import (
     MAX_PIXELS,
+    DecodedImage,
+    ImageError,
+    decode,
     field_of_view,
     quality_flags,
     side_by_side,
 )
 from dermoscope.segment.automatic import AutomaticMask, segment_automatically
-from dermoscope.segment.postprocess import finish_mask
+from dermoscope.segment.confidence import expected_overlap
+from dermoscope.segment.postprocess import FinishedMask, finish_mask
 from dermoscope.segment.prompted_decoder import PromptedDecoder
 
 Image = NDArray[np.uint8]
@@ -128,13 +132,13 @@ class Analyzer:
             gate = self._gate(logits)
             malignancy = self._malignancy(logits)
             diagnosis = _distribution(parts.heads.diagnosis, logits)
-        segmented, mask = None, None
+        segmented = finished = None
         if gate.is_skin:
             with clock("segment"):
-                segmented = self._segment(encoded["embedding"], prepared, image.rgb, view)
+                segmented = self._segment(encoded["embedding"], prepared, image.rgb)
             with clock("mask"):
-                finished = finish_mask(segmented.logits, image.width, image.height)
-                mask = finished.mask if finished else None
+                finished = _finished(segmented, image)
+        mask = finished.mask if finished else None
         drawing = None
         if picture:
             with clock("picture"):
@@ -187,10 +191,31 @@ class Analyzer:
         total = sum(weighted.values())
         return malignancy.probability * weighted.get("MEL", 0.0) / total if total else 0.0
 
-    def _segment(self, embedding: NDArray[np.float32], prepared: EncoderInput) -> AutomaticMask:
+    def _segment(self, embedding: NDArray[np.float32], prepared: EncoderInput, rgb: Image) -> AutomaticMask:
         parts = self.bundle.description
-        decoder = PromptedDecoder(self._decoder, parts.encoder.input, embedding, prepared)
-        return segment_automatically(prepared.pixels, decoder, parts.decoder.rules)
+        decoder = PromptedDecoder(self._decoder, parts.encoder.input, embedding, prepared, rgb.shape[:2])
+        return segment_automatically(rgb, decoder, parts.decoder.rules)
+
+    def _mask_record(self, segmented: AutomaticMask, finished: FinishedMask) -> LesionMask:
+        part = self.bundle.description.decoder
+        return LesionMask(
+            prompt=segmented.prompt,
+            confidence=expected_overlap(segmented.score, part.confidence_slope, part.confidence_intercept),
+            area_fraction=finished.area_fraction,
+            box=finished.box,
+            outline=finished.outline,
+            candidates=tuple(
+                MaskCandidate(
+                    prompt=candidate.prompt,
+                    predicted_iou=candidate.predicted_iou,
+                    stability=candidate.stability,
+                    area_fraction=candidate.area_fraction,
+                    kept=candidate.kept,
+                    reason=candidate.reason,
+                )
+                for candidate in segmented.candidates
+            ),
+        )
 
     def _evidence(self, embedding: NDArray[np.float32], prepared: EncoderInput) -> NDArray[np.float32]:
         evidence = occlusion_evidence(embedding[0], prepared.pool_weights[0, 0], self._log_odds)
@@ -243,6 +268,10 @@ def _decoded(source: str | Path | bytes | Image, max_pixels: int) -> DecodedImag
             raise ImageError("image", f"is an array {source.shape} of {source.dtype}, not [H, W, 3] of uint8")
         return DecodedImage(source, source.shape[1], source.shape[0], format="")
     return decode(source, max_pixels=max_pixels, max_side=_WORKING_SIDE)
+
+
+def _finished(segmented: AutomaticMask, image: DecodedImage) -> FinishedMask | None:
+    return None if segmented.logits is None else finish_mask(segmented.logits, image.width, image.height)
 
 
 def _abstain_reason(gate: Gate, flags: tuple[str, ...]) -> str:

@@ -42,14 +42,12 @@ class EncoderInput:
         pool_weights: `[1, 1, map, map]` float32, the share of each cell in the mean over the image; sums to one.
         width: Width of the image inside the square, in pixels; the rest is padding.
         height: Height of the image inside the square, in pixels.
-        pixels: The image at that size, `[height, width, 3]` uint8.
     """
 
     image: NDArray[np.float32]
     pool_weights: NDArray[np.float32]
     width: int
     height: int
-    pixels: NDArray[np.uint8]
 
 
 def prepare(rgb: NDArray[np.uint8], contract: InputContract) -> EncoderInput:
@@ -61,10 +59,11 @@ def prepare(rgb: NDArray[np.uint8], contract: InputContract) -> EncoderInput:
     """
     width, height = fitted_size(rgb.shape[1], rgb.shape[0], contract)
     shrinking = width < rgb.shape[1]
-    pixels = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR)
+    interpolation = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
+    pixels = np.asarray(cv2.resize(rgb, (width, height), interpolation=interpolation), np.uint8)
     image = np.zeros((1, 3, contract.size, contract.size), np.float32)
     image[0, :, :height, :width] = _scaled(pixels, contract.scaling).transpose(2, 0, 1)
-    return EncoderInput(image, _pool_weights(width, height, contract), width, height, np.asarray(pixels, np.uint8))
+    return EncoderInput(image, _pool_weights(width, height, contract), width, height)
 
 
 def fitted_size(width: int, height: int, contract: InputContract) -> tuple[int, int]:
@@ -81,7 +80,7 @@ def _scaled(pixels: NDArray[np.uint8], scaling: Scaling) -> NDArray[np.float32]:
         low, high = float(values.min()), float(values.max())
         return (values - np.float32(low)) / np.float32(max(high - low, 1e-8))
     mean, std = np.array(IMAGENET_MEAN, np.float32), np.array(IMAGENET_STD, np.float32)
-    return (values / np.float32(255.0) - mean) / std
+    return np.asarray((values / np.float32(255.0) - mean) / std, np.float32)
 
 
 def _pool_weights(width: int, height: int, contract: InputContract) -> NDArray[np.float32]:
@@ -91,4 +90,4 @@ def _pool_weights(width: int, height: int, contract: InputContract) -> NDArray[n
     columns = np.clip(width / stride - edges, 0.0, 1.0)
     rows = np.clip(height / stride - edges, 0.0, 1.0)
     weights = rows[:, None] * columns[None, :]
-    return (weights / weights.sum()).astype(np.float32)[None, None]
+    return np.asarray(weights / weights.sum(), np.float32)[None, None]

@@ -47,8 +47,8 @@ class TinyViTSam(nn.Module):
             _embed_every_pixel(trunk)
         elif patch_stride != 4:
             raise ValueError(f"patch_stride must be 1 (LiteMedSAM) or 4 (MobileSAM), got {patch_stride}")
-        self.patch_embed = trunk.patch_embed
-        self.stages = trunk.stages
+        self.patch_embed = trunk.get_submodule("patch_embed")
+        self.stages = trunk.get_submodule("stages")
         self.neck = nn.Sequential(
             nn.Conv2d(_TRUNK_CHANNELS, EMBEDDING_CHANNELS, 1, bias=False),
             LayerNorm2d(EMBEDDING_CHANNELS),

@@ -53,7 +53,8 @@ def fit_calibration(
     def negative_log_likelihood(parameters: NDArray[np.float64]) -> float:
         probabilities = calibrated_probabilities(logits, float(np.exp(parameters[0])), parameters[1:])
         ridge = 1e-3 * float(np.square(parameters[1:]).sum()) / classes
-        return float(-weights @ np.log(np.clip(probabilities[rows, labels], 1e-12, None))) + ridge
+        likelihood = np.log(np.clip(probabilities[rows, labels], 1e-12, None))
+        return float(-np.dot(weights, likelihood)) + ridge
 
     reach = 0.0 if equal_classes else _LARGEST_BIAS
     bounds = [(-3.0, 3.0)] + [(-reach, reach)] * classes

@@ -56,4 +56,4 @@ def _soft_regions(height: int, width: int, grid: int, spread: float) -> FloatMap
     y, x = (np.arange(height) + 0.5) / height, (np.arange(width) + 0.5) / width
     rows = np.exp(-0.5 * np.square((y[None] - centres[:, None]) * grid / spread))
     columns = np.exp(-0.5 * np.square((x[None] - centres[:, None]) * grid / spread))
-    return np.einsum("ah,bw->abhw", rows, columns).reshape(grid * grid, -1).astype(np.float32)
+    return np.asarray(np.einsum("ah,bw->abhw", rows, columns).reshape(grid * grid, -1), np.float32)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import torch
@@ -115,10 +116,10 @@ def _mixed_loss(
     head: MLPHead, batch: Tensor, labels: Tensor, loss_of: FocalLoss, mixup: float, generator: torch.Generator
 ) -> Tensor:
     if not mixup:
-        return loss_of(head(batch), labels)
+        return cast(Tensor, loss_of(head(batch), labels))
     # A Beta(a, a) draw from two Gamma draws would leave the generator; numpy's seeded one is derived from it.
     seed = int(torch.randint(2**31, (1,), generator=generator))
     share = float(np.random.default_rng(seed).beta(mixup, mixup))
     order = torch.randperm(len(labels), generator=generator)
     logits = head(share * batch + (1 - share) * batch[order])
-    return share * loss_of(logits, labels) + (1 - share) * loss_of(logits, labels[order])
+    return cast(Tensor, share * loss_of(logits, labels) + (1 - share) * loss_of(logits, labels[order]))

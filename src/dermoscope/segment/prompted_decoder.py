@@ -20,7 +20,7 @@ class PromptedDecoder:
         contract: Input contract of the encoder that made the embedding.
         embedding: `[1, 256, h, w]`.
         prepared: The encoder input of the same image.
-        scale: Pixels of the encoder input per pixel of the image that prompts are given on.
+        shape: Height and width in pixels of the image that prompts are given on.
     """
 
     def __init__(
@@ -29,11 +29,11 @@ class PromptedDecoder:
         contract: InputContract,
         embedding: NDArray[np.float32],
         prepared: EncoderInput,
-        scale: tuple[float, float],
+        shape: tuple[int, int],
     ) -> None:
         self._graph = graph
         self._embedding = embedding
-        self._scale = np.array(scale, np.float32)
+        self._scale = np.array((prepared.width / shape[1], prepared.height / shape[0]), np.float32)
         cells = 4 * contract.map_size / contract.size
         self._rows = max(1, round(prepared.height * cells))
         self._columns = max(1, round(prepared.width * cells))
@@ -42,7 +42,7 @@ class PromptedDecoder:
         """Decode prompts in one batch.
 
         Args:
-            prompts: With positions in pixels of the image that `scale` speaks of.
+            prompts: With positions in pixels of that image.
 
         Returns:
             Mask logits `[N, 4, h, w]` over the image without padding, and predicted overlaps `[N, 4]`.

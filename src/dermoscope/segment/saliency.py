@@ -2,7 +2,7 @@
 
 Skin is what lies along the rim of the field of view. A pixel is salient if it is darker, redder or browner than that,
 if it lies on the lesion's side of the thresholds that Otsu's method finds in this image, and if it is not far out. The
-terms are joined by a logistic model of a dozen numbers, so that the answer is a probability and can be compared
+terms are joined by a logistic model of eight numbers, so that the answer is a probability and can be compared
 between images.
 
 Reference: Otsu, A threshold selection method from gray-level histograms, IEEE Trans. SMC 1979.
@@ -19,51 +19,48 @@ FEATURE_NAMES = (
     "redness over skin",
     "yellowness over skin",
     "relative lightness",
-    "relative redness",
-    "relative yellowness",
     "dark in blue",
     "far from skin colour",
     "squared distance from the centre",
-    "range of lightness",
-    "range of redness",
-    "range of yellowness",
 )
 """What the last axis of `saliency_features` holds."""
 
-# Fitted by studies/main-job/masks.py on ISIC 2018 training images, in the order of FEATURE_NAMES.
-_WEIGHTS = np.array([0.0] * 12, np.float32)
-_BIAS = 0.0
+# Fitted on ISIC 2018 training images by studies/main-job/masks.py, in the order of FEATURE_NAMES.
+_WEIGHTS = np.array([-2.635, 1.075, 1.428, 1.046, 0.564, 1.044, -2.757], np.float32)
+_BIAS = np.float32(-0.896)
 
 _SIDE = 96
 _HAIR = 5
 _SMOOTHING = 1.2
 _RIM = 0.38
 _LAB_UNIT = 20.0
-_CENTRE_SPREAD = 0.25
+_CENTRE_SPREAD = 0.18
+_AREA_POWER = 0.75
 
 
 def lesion_saliency(rgb: NDArray[np.uint8], view: NDArray[np.bool_]) -> NDArray[np.float32]:
     """Probability that each pixel belongs to the lesion, judged on a copy of at most 96 pixels.
 
     Args:
-        rgb: 8-bit image of shape (height, width, 3).
+        rgb: 8-bit image of shape (height, width, 3), long side about 256 pixels: hair is taken to be thinner than 5.
         view: Boolean field of view of the same height and width.
 
     Returns:
-        Array of shape (h, w) with the aspect ratio of the image, long side at most 96, values from 0 to 1; zero
-        outside the field of view.
+        Array of shape (h, w) with the aspect ratio of the image, long side at most 96, values from 0 to 1; close to
+        zero outside the field of view.
     """
-    features, small_view = saliency_features(rgb, view)
-    saliency = 1.0 / (1.0 + np.exp(-(features @ _WEIGHTS + np.float32(_BIAS))))
-    saliency[~small_view] = 0.0
+    features, inside = saliency_features(rgb, view)
+    saliency = 1 / (1 + np.exp(-(features @ _WEIGHTS + _BIAS)))
+    saliency[~inside] = 0
     return np.asarray(cv2.GaussianBlur(saliency, (0, 0), 1.0), np.float32)
 
 
 def salient_region(saliency: NDArray[np.float32], threshold: float = 0.5) -> NDArray[np.bool_]:
-    """The largest and most central connected region above a threshold.
+    """The large and central one among the connected regions above a threshold, with its holes filled.
 
-    Regions compete with their area times a Gaussian of their distance from the centre (a quarter of the image is one
-    standard deviation). Where nothing reaches the threshold, it falls to 80 % of the highest value.
+    Regions compete with their area to the power 0.75 times a Gaussian of their distance from the centre (0.18 of the
+    image is one standard deviation), so a coloured sticker at the rim does not win. Where nothing reaches the
+    threshold, it falls to 80 % of the highest value.
 
     Args:
         saliency: Array of shape (h, w), 0 to 1.
@@ -80,8 +77,17 @@ def salient_region(saliency: NDArray[np.float32], threshold: float = 0.5) -> NDA
     if count < 2:
         return above
     off_centre = np.hypot(centres[1:, 0] / width - 0.5, centres[1:, 1] / height - 0.5)
-    weight = stats[1:, cv2.CC_STAT_AREA] * np.exp(-((off_centre / _CENTRE_SPREAD) ** 2) / 2)
-    return np.asarray(labels == 1 + int(weight.argmax()))
+    area = stats[1:, cv2.CC_STAT_AREA].astype(np.float64)
+    weight = area**_AREA_POWER * np.exp(-((off_centre / _CENTRE_SPREAD) ** 2) / 2)
+    return fill_holes(labels == 1 + int(weight.argmax()))
+
+
+def fill_holes(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """A mask of shape (h, w) in which every region is filled out to its outer contours."""
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    filled = np.zeros(mask.shape, np.uint8)
+    cv2.drawContours(filled, contours, -1, 1, cv2.FILLED)
+    return filled > 0
 
 
 def saliency_features(rgb: NDArray[np.uint8], view: NDArray[np.bool_]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -92,7 +98,7 @@ def saliency_features(rgb: NDArray[np.uint8], view: NDArray[np.bool_]) -> tuple[
         view: Boolean field of view of the same height and width.
 
     Returns:
-        Features of shape (h, w, 12) in the order of `FEATURE_NAMES`, and the field of view at that size.
+        Features of shape (h, w, 7) in the order of `FEATURE_NAMES`, and the field of view at that size.
     """
     height, width = view.shape
     scale = min(1.0, _SIDE / max(height, width))
@@ -104,38 +110,36 @@ def saliency_features(rgb: NDArray[np.uint8], view: NDArray[np.bool_]) -> tuple[
     if not inside.any():
         inside[:] = True
     lab = cv2.GaussianBlur(cv2.cvtColor(small, cv2.COLOR_RGB2Lab), (0, 0), _SMOOTHING)
-    blue = cv2.GaussianBlur(np.ascontiguousarray(small[..., 2]), (0, 0), _SMOOTHING)
-    x, y = _centred_axes(size[0]), _centred_axes(size[1])[:, None]
+    blue = np.asarray(cv2.GaussianBlur(np.ascontiguousarray(small[..., 2]), (0, 0), _SMOOTHING), np.float32)
+    x, y = _centred_positions(size[0]), _centred_positions(size[1])[:, None]
 
     rim = inside & (np.maximum(abs(x), abs(y)) > _RIM)
     skin = np.median(lab[rim if rim.any() else inside], axis=0)
-    low, high = np.percentile(lab[inside], [2, 98], axis=0).astype(np.float32)
+    low, high = np.percentile(lab[..., 0][inside], [2, 98])
     over_skin = lab - skin
     features = np.empty((size[1], size[0], len(FEATURE_NAMES)), np.float32)
     features[..., 0:3] = over_skin / _LAB_UNIT
-    features[..., 3:6] = (lab - low) / np.maximum(high - low, 4)
-    features[..., 6] = _above_otsu(-blue, inside, 0.02)
-    features[..., 7] = _above_otsu(np.linalg.norm(over_skin, axis=2), inside, 1.0)
-    features[..., 8] = 4 * (x**2 + y**2)
-    features[..., 9:12] = (high - low) / (2 * _LAB_UNIT)
+    features[..., 3] = (lab[..., 0] - low) / max(high - low, 4)
+    features[..., 4] = _above_otsu(-blue, inside, 0.02)
+    features[..., 5] = _above_otsu(np.linalg.norm(over_skin, axis=2), inside, 1.0)
+    features[..., 6] = 4 * (x**2 + y**2)
     return features, inside
 
 
-def otsu_threshold(values: NDArray[np.float32]) -> float:
-    """Otsu's threshold of a set of numbers, between their 1st and 99th percentile."""
+def _otsu_threshold(values: NDArray[np.float32]) -> float:
     low, high = (float(bound) for bound in np.percentile(values, [1, 99]))
     span = max(high - low, 1e-6)
     levels = np.clip((values - low) / span * 255, 0, 255).astype(np.uint8).reshape(-1, 1)
     level, _ = cv2.threshold(levels, 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    return low + level / 255 * span
+    return float(low + level / 255 * span)
 
 
 def _above_otsu(values: NDArray[np.float32], inside: NDArray[np.bool_], least_spread: float) -> NDArray[np.float32]:
     """Signed distance from Otsu's threshold in standard deviations, squeezed to -1…1."""
     within = values[inside]
-    return np.tanh((values - otsu_threshold(within)) / max(float(within.std()), least_spread))
+    return np.asarray(np.tanh((values - _otsu_threshold(within)) / max(float(within.std()), least_spread)), np.float32)
 
 
-def _centred_axes(length: int) -> NDArray[np.float32]:
+def _centred_positions(length: int) -> NDArray[np.float32]:
     """Positions of pixel centres from -0.5 to 0.5."""
-    return (np.arange(length, dtype=np.float32) + np.float32(0.5)) / length - np.float32(0.5)
+    return np.asarray((np.arange(length) + 0.5) / length - 0.5, np.float32)

@@ -90,7 +90,8 @@ def extract_features(
     def one(item: tuple[Record, str]) -> NDArray[np.float32]:
         record, view = item
         prepared = prepare(make_view(decode(record.path).rgb, record.image_id, view, seed), contract)
-        return encoder({"image": prepared.image, "pool_weights": prepared.pool_weights})["feature"][0]
+        encoded = encoder({"image": prepared.image, "pool_weights": prepared.pool_weights})
+        return np.asarray(encoded["feature"][0], np.float32)
 
     with ThreadPoolExecutor(jobs) as pool:
         for chunk in _tracked_chunks(missing):

@@ -1,0 +1,105 @@
+"""From logits at the decoder's resolution to a finished mask at the resolution of the original image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dermoscope.segment.saliency import fill_holes
+
+_BOUNDED_SIDE = 1024
+_STRIP_PIXELS = 2**20
+_OUTLINE_TOLERANCE = 0.0015
+# Logit given to filled holes and removed islands: its sign counts, its size does not.
+_FAINT = 1e-3
+
+
+@dataclass(frozen=True, eq=False)
+class FinishedMask:
+    """One lesion in one piece, without holes.
+
+    Attributes:
+        mask: Boolean array of the original height and width.
+        outline: Closed polygons of (x, y) pixel positions, outer contours only, simplified to 0.15 % of the long side.
+        box: Left, top, right, bottom in pixels; right and bottom are exclusive.
+        area_fraction: Share of the image inside the mask, 0 to 1.
+    """
+
+    mask: NDArray[np.bool_]
+    outline: tuple[tuple[tuple[int, int], ...], ...]
+    box: tuple[int, int, int, int]
+    area_fraction: float
+
+
+def finish_mask(logits: NDArray[np.float32], width: int, height: int) -> FinishedMask | None:
+    """Enlarge logits to the original size and keep the largest piece, with its holes filled.
+
+    The logits, not the mask, are interpolated, so the outline stays smooth. Pieces and holes are found on a copy of at
+    most 1024 pixels and the enlargement goes in strips, so beside the mask itself an image of any size needs only a few
+    megabytes.
+
+    Args:
+        logits: Array of shape (h, w) that covers the image; positive is lesion.
+        width: Width of the original image in pixels.
+        height: Height of the original image in pixels.
+
+    Returns:
+        The finished mask, or none if no pixel is positive.
+    """
+    scale = min(1.0, _BOUNDED_SIDE / max(width, height))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    bounded = np.asarray(cv2.resize(logits, size, interpolation=cv2.INTER_LINEAR), np.float32)
+    if not (bounded > 0).any():
+        return None
+    lesion = fill_holes(largest_piece(bounded > 0))
+    mask = lesion if size == (width, height) else _enlarged(bounded, lesion, width, height)
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return None
+    return FinishedMask(
+        mask=mask,
+        outline=_outline(lesion, width, height),
+        box=(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1),
+        area_fraction=float(np.count_nonzero(mask) / mask.size),
+    )
+
+
+def largest_piece(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The largest connected piece (sharing edges, not corners) of a mask of shape (h, w)."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
+    if count < 2:
+        return mask
+    return np.asarray(labels == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax()))
+
+
+def _enlarged(logits: NDArray[np.float32], lesion: NDArray[np.bool_], width: int, height: int) -> NDArray[np.bool_]:
+    """Bilinear enlargement of logits whose signs agree with `lesion`, thresholded strip by strip."""
+    signed = np.where(lesion, np.maximum(logits, _FAINT), np.minimum(logits, -_FAINT)).astype(np.float32)
+    rows = signed.shape[0]
+    wide = np.asarray(cv2.resize(signed, (width, rows), interpolation=cv2.INTER_LINEAR), np.float32)
+    positions = np.clip((np.arange(height, dtype=np.float32) + np.float32(0.5)) * rows / height - 0.5, 0, rows - 1)
+    above = positions.astype(np.intp)
+    below = np.minimum(above + 1, rows - 1)
+    share = (positions - above).astype(np.float32)[:, None]
+    mask = np.empty((height, width), np.bool_)
+    step = max(1, _STRIP_PIXELS // width)
+    for start in range(0, height, step):
+        strip = slice(start, start + step)
+        upper = wide[above[strip]]
+        mask[strip] = upper + share[strip] * (wide[below[strip]] - upper) > 0
+    return mask
+
+
+def _outline(lesion: NDArray[np.bool_], width: int, height: int) -> tuple[tuple[tuple[int, int], ...], ...]:
+    contours, _ = cv2.findContours(lesion.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    scale = np.array([width / lesion.shape[1], height / lesion.shape[0]])
+    last = np.array([width - 1, height - 1])
+    polygons = []
+    for contour in contours:
+        simple = cv2.approxPolyDP(contour, _OUTLINE_TOLERANCE * max(lesion.shape), closed=True).reshape(-1, 2)
+        points = np.clip(np.round((simple + 0.5) * scale - 0.5), 0, last).astype(int)
+        polygons.append(tuple((int(x), int(y)) for x, y in points))
+    return tuple(polygons)
