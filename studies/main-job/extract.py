@@ -1,4 +1,6 @@
-"""Features of every image of the manifest, once as it is, and once more in a random view for the training images.
+"""Features of every image of the manifest as it is, and of the training images in random views.
+
+One view of each, a second one of healthy skin, and four of what is not skin, of which there are fewest images.
 
     python studies/main-job/extract.py --run runs/main-job --weights weights/litemedsam.safetensors
 
@@ -10,6 +12,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from prepare import HEALTHY
+
+from dermoscope import taxonomy
 from dermoscope.data.manifest import read_manifest
 from dermoscope.encoders.inputs import InputContract
 from dermoscope.encoders.registry import encoder_spec
@@ -26,7 +31,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, default=Path("runs/main-job"), help="folder with manifest.csv")
     parser.add_argument("--weights", type=Path, required=True, help="safetensors of the encoder and decoder")
-    parser.add_argument("--views", type=int, default=1, help="random views of each training image")
     arguments = parser.parse_args()
     if not (arguments.run / ENCODER).exists():
         export_sam_graphs(load_parts(encoder_spec(ENCODER_NAME), arguments.weights, CONTRACT), CONTRACT, arguments.run)
@@ -35,8 +39,11 @@ def main() -> None:
     table = arguments.run / "features.npz"
     extract_features(records, [ORIGINAL], encoder, CONTRACT, table)
     training = [record for record in records if record.split == "train"]
-    for number in range(1, arguments.views + 1):
-        extract_features(training, [f"view-{number}"], encoder, CONTRACT, table)
+    not_skin = [record for record in training if record.diagnosis == taxonomy.NOT_SKIN]
+    healthy = [record for record in training if record.source == HEALTHY]
+    plan = {"view-1": training, "view-2": healthy + not_skin, "view-3": not_skin, "view-4": not_skin}
+    for view, chosen in plan.items():
+        extract_features(chosen, [view], encoder, CONTRACT, table)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ FEATURE_NAMES = (
 )
 """What the last axis of `saliency_features` holds."""
 
-# Fitted on ISIC 2018 training images by studies/main-job/masks.py, in the order of FEATURE_NAMES.
+# Logistic regression on 800 pixels of each of 500 ISIC 2018 training images, in the order of FEATURE_NAMES.
 _WEIGHTS = np.array([-2.635, 1.075, 1.428, 1.046, 0.564, 1.044, -2.757], np.float32)
 _BIAS = np.float32(-0.896)
 

@@ -31,7 +31,6 @@ def fit_head(
     task: Task,
     records: Sequence[Record],
     features: FeatureTable,
-    views: Sequence[str],
     recipe: ProbeRecipe,
     seeds: Sequence[int],
 ) -> FittedHead:
@@ -40,17 +39,14 @@ def fit_head(
     Args:
         task: What to learn.
         records: The manifest; images without an answer for the task are left out.
-        features: Features of the images.
-        views: Views of the training images; validation uses the originals alone.
+        features: Features of the images; training uses every stored view, validation the originals alone.
         recipe: Hyperparameters.
         seeds: One member of the averaged head each.
     """
-    train, _ = labelled(task, records, "train")
+    train, train_labels = labelled(task, records, "train")
     val, val_labels = labelled(task, records, "val")
-    training = FeatureSet(
-        np.concatenate([features.of(train, view) for view in views]),
-        np.concatenate([_labels(task, train) for _ in views]),
-    )
+    views, owners = features.all_views_of(train)
+    training = FeatureSet(views, train_labels[owners])
     development = FeatureSet(features.of(val, ORIGINAL), val_labels)
     classes = len(task.classes)
     members = [fit_probe(training, development, classes, recipe, seed) for seed in seeds]

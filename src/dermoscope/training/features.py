@@ -56,6 +56,14 @@ class FeatureTable:
         index = {row: number for number, row in enumerate(self.rows)}
         return self.features[[index[row_name(record, view)] for record in records]]
 
+    def all_views_of(self, records: Sequence[Record]) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+        """Features `[M, 256]` of some images in every stored view, and which image `[M]` each row belongs to."""
+        position = {row_name(record, ""): number for number, record in enumerate(records)}
+        prefixes = [row.rpartition("/")[0] + "/" for row in self.rows]
+        chosen = [(number, position[prefix]) for number, prefix in enumerate(prefixes) if prefix in position]
+        rows = np.array([number for number, _ in chosen], np.intp)
+        return self.features[rows], np.array([owner for _, owner in chosen], np.intp)
+
 
 def row_name(record: Record, view: str) -> str:
     """Key of one image in one view."""
