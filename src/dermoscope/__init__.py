@@ -14,13 +14,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
-__all__ = ["Analysis", "Analyzer", "Bundle", "Outcome", "__version__", "analyze", "load"]
+__all__ = ["Analysis", "Analyzer", "Bundle", "Outcome", "__version__", "analyze", "analyze_batch", "load"]
 
 if TYPE_CHECKING:
     from dermoscope.analysis import Analysis
     from dermoscope.analyzer import Analyzer, Outcome
     from dermoscope.analyzer import load_analyzer as load
-    from dermoscope.api import analyze
+    from dermoscope.api import analyze, analyze_batch
     from dermoscope.bundle import Bundle
 
 _HOME = {
@@ -29,6 +29,7 @@ _HOME = {
     "Bundle": ("dermoscope.bundle", "Bundle"),
     "Outcome": ("dermoscope.analyzer", "Outcome"),
     "analyze": ("dermoscope.api", "analyze"),
+    "analyze_batch": ("dermoscope.api", "analyze_batch"),
     "load": ("dermoscope.analyzer", "load_analyzer"),
 }
 

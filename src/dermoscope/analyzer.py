@@ -143,7 +143,8 @@ class Analyzer:
         if picture:
             with clock("picture"):
                 evidence = self._evidence(encoded["embedding"], prepared) if gate.is_skin else None
-                drawing = side_by_side(image.rgb, mask=mask, evidence=evidence)
+                captions = ("image", "lesion mask", "evidence for malignancy")
+                drawing = side_by_side(image.rgb, mask=mask, evidence=evidence, captions=captions)
         reason = _abstain_reason(gate, flags)
         analysis = Analysis(
             image_id=image_id,

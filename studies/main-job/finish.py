@@ -1,5 +1,7 @@
 """Puts the mask confidence and the measured numbers into a bundle, and signs it again.
 
+After the validation and the test run:
+
     python studies/main-job/finish.py --bundle bundle --confidence runs/main-job/confidence.json
     python studies/main-job/finish.py --bundle bundle --metrics runs/main-job/test/results.json
 """

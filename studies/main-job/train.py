@@ -49,13 +49,13 @@ from dermoscope.training.tasks import DEFAULT_TASKS, Task
 from dermoscope.training.views import ORIGINAL
 
 RECIPES = {
-    "gate": ProbeRecipe(balance=0.5, epochs=15),
+    "gate": ProbeRecipe(balance=0.5, feature_noise=0.5, epochs=10),
     "group": ProbeRecipe(balance=1.0, mixup=1.0, weight_decay=0.1, epochs=20),
     "diagnosis": ProbeRecipe(balance=1.0, mixup=1.0, weight_decay=0.1, epochs=20),
     "malignancy": ProbeRecipe(balance=0.5, mixup=0.4, epochs=20),
 }
 SEEDS = (0, 1, 2)
-REFUSED, SENSITIVITY = 0.003, 0.90
+REFUSED, SENSITIVITY = 0.002, 0.90
 CHECKED_IMAGES = 16
 LICENCE = "CC BY-NC 4.0 (trained on HAM10000 and ISIC 2018 images); encoder and decoder: Apache-2.0"
 TRAINING_DATA = (
@@ -100,8 +100,9 @@ def main() -> None:
         used = [r for r in records if name == "gate" or r.split == "train" or r.source == "HAM10000"]
         heads[name] = fit_head(task, used, features, RECIPES[name], SEEDS)
         print(name, json.dumps(report(task, heads[name], used, features)), flush=True)
-    skin = [r for r in labelled(DEFAULT_TASKS["gate"], records, "val")[0] if DEFAULT_TASKS["gate"].label(r) == 1]
-    p_skin = probabilities(heads["gate"], features.of(skin, ORIGINAL))[:, 1]
+    shown, is_skin = labelled(DEFAULT_TASKS["gate"], records, "val")
+    p_skin = probabilities(heads["gate"], features.of(shown, ORIGINAL))[:, 1]
+    dermoscopic = np.array([r.source in ("HAM10000", "ISIC2018") for r in shown])
     ham = [r for r in records if r.source == "HAM10000"]
     lesions, malignant = labelled(DEFAULT_TASKS["malignancy"], ham, "val")
     p_malignant = probabilities(heads["malignancy"], features.of(lesions, ORIGINAL))[:, 1]
@@ -142,7 +143,7 @@ def main() -> None:
             diagnosis=heads["diagnosis"].head,
             malignancy=heads["malignancy"].head,
             malignancy_definition=DEFAULT_TASKS["malignancy"].definition,
-            gate_point=gate_point(p_skin, refused=REFUSED),
+            gate_point=gate_point(p_skin, is_skin == 1, dermoscopic, refused=REFUSED),
             malignancy_point=malignancy_point(p_malignant, malignant == 1, sensitivity=SENSITIVITY),
         ),
         training_data=TRAINING_DATA,

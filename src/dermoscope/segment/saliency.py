@@ -2,7 +2,7 @@
 
 Skin is what lies along the rim of the field of view. A pixel is salient if it is darker, redder or browner than that,
 if it lies on the lesion's side of the thresholds that Otsu's method finds in this image, and if it is not far out. The
-terms are joined by a logistic model of eight numbers, so that the answer is a probability and can be compared
+terms (and three against stickers and ink, whose colours are none of skin's) are joined by a logistic model of eleven numbers, so that the answer is a probability and can be compared
 between images.
 
 Reference: Otsu, A threshold selection method from gray-level histograms, IEEE Trans. SMC 1979.
@@ -22,11 +22,14 @@ FEATURE_NAMES = (
     "dark in blue",
     "far from skin colour",
     "squared distance from the centre",
+    "chroma no skin has",
+    "greener than skin",
+    "bluer than skin",
 )
 """What the last axis of `saliency_features` holds."""
 
 # Logistic regression on 800 pixels of each of 500 ISIC 2018 training images, in the order of FEATURE_NAMES.
-_WEIGHTS = np.array([-2.635, 1.075, 1.428, 1.046, 0.564, 1.044, -2.757], np.float32)
+_WEIGHTS = np.array([-2.635, 1.075, 1.428, 1.046, 0.564, 1.044, -2.757, 0, 0, 0], np.float32)
 _BIAS = np.float32(-0.896)
 
 _SIDE = 96
@@ -34,6 +37,7 @@ _HAIR = 5
 _SMOOTHING = 1.2
 _RIM = 0.38
 _LAB_UNIT = 20.0
+_SKIN_CHROMA = 22.0
 _CENTRE_SPREAD = 0.18
 _AREA_POWER = 0.75
 
@@ -98,7 +102,7 @@ def saliency_features(rgb: NDArray[np.uint8], view: NDArray[np.bool_]) -> tuple[
         view: Boolean field of view of the same height and width.
 
     Returns:
-        Features of shape (h, w, 7) in the order of `FEATURE_NAMES`, and the field of view at that size.
+        Features of shape (h, w, 10) in the order of `FEATURE_NAMES`, and the field of view at that size.
     """
     height, width = view.shape
     scale = min(1.0, _SIDE / max(height, width))
@@ -123,6 +127,9 @@ def saliency_features(rgb: NDArray[np.uint8], view: NDArray[np.bool_]) -> tuple[
     features[..., 4] = _above_otsu(-blue, inside, 0.02)
     features[..., 5] = _above_otsu(np.linalg.norm(over_skin, axis=2), inside, 1.0)
     features[..., 6] = 4 * (x**2 + y**2)
+    features[..., 7] = np.clip(np.linalg.norm(over_skin[..., 1:], axis=2) - _SKIN_CHROMA, 0, None) / _LAB_UNIT
+    features[..., 8] = np.clip(-over_skin[..., 1] - 3, 0, 30) / _LAB_UNIT
+    features[..., 9] = np.clip(-over_skin[..., 2] - 4, 0, 30) / _LAB_UNIT
     return features, inside
 
 

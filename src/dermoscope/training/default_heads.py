@@ -80,17 +80,27 @@ def probabilities(fitted: FittedHead, features: NDArray[np.float32]) -> NDArray[
     )
 
 
-def gate_point(p_skin: NDArray[np.floating], *, refused: float) -> OperatingPoint:
-    """The highest threshold that refuses at most a given share of skin images.
+def gate_point(
+    p_skin: NDArray[np.floating],
+    skin: NDArray[np.bool_],
+    dermoscopic: NDArray[np.bool_],
+    *,
+    refused: float,
+) -> OperatingPoint:
+    """The threshold with the highest balanced accuracy among those that refuse few dermoscopic images.
 
     Args:
-        p_skin: Probability of skin for validation images that do show skin.
-        refused: The share that may be refused, 0 to 1.
+        p_skin: Probability of skin for the validation images.
+        skin: Which of them show skin.
+        dermoscopic: Which of them are whole dermoscopic images.
+        refused: Largest share of the dermoscopic images that may be refused, 0 to 1.
     """
-    threshold = float(np.quantile(p_skin, refused, method="lower"))
+    allowed = float(np.quantile(p_skin[dermoscopic], refused, method="lower"))
+    candidates = np.unique(p_skin[p_skin <= allowed])
+    balanced = [((p_skin[skin] >= c).mean() + (p_skin[~skin] < c).mean()) / 2 for c in candidates]
     return OperatingPoint(
-        threshold=_rounded_down(threshold),
-        meaning=f"refuses at most {refused:.1%} of the dermoscopic validation images",
+        threshold=_rounded_down(float(candidates[int(np.argmax(balanced))])),
+        meaning=f"highest balanced accuracy that refuses at most {refused:.1%} of the dermoscopic validation images",
     )
 
 

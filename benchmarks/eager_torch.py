@@ -1,0 +1,93 @@
+"""The same analysis in eager torch, as a user of the reference code would write it. A yardstick, no part of the package.
+
+Pillow decodes and resizes, torch runs encoder, heads and mask decoder (five boxes in one batch), Pillow writes the mask.
+Where the boxes lie and which mask wins is the package's own code, so that only the way of computing differs. The
+heads have the shipped sizes but random weights: the bundle holds no torch weights, and the cost is the same.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from safetensors.torch import load_file
+
+from dermoscope.bundle import Bundle
+from dermoscope.encoders.inputs import EncoderInput
+from dermoscope.encoders.registry import encoder_spec
+from dermoscope.encoders.tinyvit_sam import TinyViTSam
+from dermoscope.heads.mlp import AveragedHead, Heads, MLPHead
+from dermoscope.segment.automatic import segment_automatically
+from dermoscope.segment.mask_decoder import PromptedMaskDecoder
+from dermoscope.segment.prompted_decoder import PromptedDecoder
+
+_MEMBERS = 3  # of each averaged head in the shipped bundle
+_FEATURE = 256
+
+
+class EagerTorch:
+    """Encoder, heads and decoder in eager torch.
+
+    Args:
+        weights: `litemedsam.safetensors`.
+        size: Side of the square input; the bundle's own, or 256, which the weights were trained at.
+    """
+
+    def __init__(self, weights: Path, size: int) -> None:
+        description = Bundle.default().description
+        spec = encoder_spec(description.encoder.name)
+        state = load_file(weights)
+        cells = size // spec.map_stride
+        self._contract = description.encoder.input.model_copy(update={"size": size, "map_size": cells})
+        self._rules = description.decoder.rules
+        self._encoder = TinyViTSam.from_state(spec, state)
+        self._decoder = PromptedMaskDecoder.from_state(size, state)
+        heads = description.heads
+        mean, deviation = torch.zeros(_FEATURE), torch.ones(_FEATURE)
+        self._heads = Heads(
+            {
+                head.output: AveragedHead([MLPHead(len(head.classes), mean, deviation) for _ in range(_MEMBERS)])
+                for head in (heads.gate, heads.group, heads.diagnosis, heads.malignancy)
+            }
+        ).eval()
+
+    @torch.inference_mode()
+    def analyze(self, path: Path, mask_path: Path | None = None) -> dict[str, float]:
+        """Analyse one image and give the milliseconds of each stage.
+
+        Args:
+            path: The image.
+            mask_path: Where to write the mask, if at all.
+        """
+        marks = [("start", time.perf_counter())]
+        with Image.open(path) as opened:
+            image = opened.convert("RGB")
+        rgb = np.asarray(image)
+        marks.append(("decode", time.perf_counter()))
+        side = self._contract.size
+        pixels = np.asarray(image.resize((side, side), Image.Resampling.BOX), np.float32)
+        scaled = (pixels - pixels.min()) / max(float(np.ptp(pixels)), 1e-8)
+        tensor = torch.from_numpy(scaled.transpose(2, 0, 1)[None].copy())
+        embedding = self._encoder(tensor)
+        marks.append(("encode", time.perf_counter()))
+        self._heads(embedding.mean(dim=(2, 3)))
+        marks.append(("classify", time.perf_counter()))
+        prepared = EncoderInput(tensor.numpy(), np.empty(0, np.float32), side, side)
+        decoder = PromptedDecoder(self._decode, self._contract, embedding.numpy(), prepared, rgb.shape[:2])
+        found = segment_automatically(rgb, decoder, self._rules)
+        marks.append(("segment", time.perf_counter()))
+        if found.logits is not None:
+            logits = torch.from_numpy(found.logits)[None, None]
+            full = torch.nn.functional.interpolate(logits, rgb.shape[:2], mode="bilinear")[0, 0]
+            if mask_path:
+                Image.fromarray((full > 0).numpy()).save(mask_path)
+        marks.append(("mask", time.perf_counter()))
+        return {name: (end - start) * 1e3 for (_, start), (name, end) in zip(marks, marks[1:], strict=False)}
+
+    def _decode(self, inputs: dict[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
+        masks, overlaps = self._decoder(*(torch.from_numpy(inputs[key]) for key in ("embedding", "points", "labels")))
+        return {"masks": masks.numpy(), "overlaps": overlaps.numpy()}

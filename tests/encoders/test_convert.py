@@ -1,0 +1,147 @@
+"""Checkpoints come from strangers: good ones become safetensors, all others are refused, and none runs code."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import load_file
+from torch import Tensor
+
+from dermoscope.encoders.convert import WeightsError, import_checkpoint
+from dermoscope.encoders.registry import encoder_spec
+from dermoscope.encoders.tinyvit_sam import TinyViTSam
+from dermoscope.files import sha256_of
+from tests.sam_states import original_encoder_state, shuffled
+
+MOBILESAM = encoder_spec("mobilesam")
+
+
+class Touch:
+    """A pickle of this creates a file when it is read by a careless program."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.path,)
+
+
+@pytest.fixture(scope="module")
+def state() -> dict[str, Tensor]:
+    encoder = shuffled(TinyViTSam(4))
+    assert isinstance(encoder, TinyViTSam)
+    return original_encoder_state(encoder)
+
+
+@pytest.mark.parametrize("wrapper", [None, "model", "state_dict"])
+def test_a_checkpoint_becomes_safetensors(wrapper: str | None, state: dict[str, Tensor], tmp_path: Path) -> None:
+    checkpoint, out = tmp_path / "mobile_sam.pt", tmp_path / "weights" / "mobilesam.safetensors"
+    torch.save({wrapper: state, "epoch": 3} if wrapper else state, checkpoint)
+    notes = import_checkpoint(checkpoint, MOBILESAM, out)
+    assert notes == {
+        "encoder": "mobilesam",
+        "licence": "Apache-2.0",
+        "source": MOBILESAM.source,
+        "original_sha256": sha256_of(checkpoint),
+    }
+    with safe_open(out, "pt") as stored:
+        assert json.loads(stored.metadata()["dermoscope"]) == notes
+    loaded = load_file(out)
+    assert loaded.keys() == state.keys()
+    assert all(torch.equal(loaded[name], value) for name, value in state.items())
+    assert [path.name for path in out.parent.iterdir()] == [out.name]
+
+
+def test_tensors_that_share_memory_are_stored_apart(state: dict[str, Tensor], tmp_path: Path) -> None:
+    shared = state | {"extra": state["image_encoder.neck.0.weight"][:2], "more": state["image_encoder.neck.0.weight"]}
+    torch.save(shared, tmp_path / "a.pt")
+    import_checkpoint(tmp_path / "a.pt", MOBILESAM, tmp_path / "a.safetensors")
+    assert torch.equal(load_file(tmp_path / "a.safetensors")["extra"], shared["extra"])
+
+
+@pytest.mark.parametrize("old_format", [False, True])
+def test_code_in_a_checkpoint_is_refused_and_never_runs(old_format: bool, tmp_path: Path) -> None:
+    checkpoint, trace, out = tmp_path / "evil.pt", tmp_path / "trace", tmp_path / "out.safetensors"
+    torch.save({"model": Touch(trace)}, checkpoint, _use_new_zipfile_serialization=not old_format)
+    with pytest.raises(WeightsError, match=r"evil\.pt is not a plain torch checkpoint"):
+        import_checkpoint(checkpoint, MOBILESAM, out)
+    assert not trace.exists()
+    assert not out.exists()
+
+
+def test_a_bare_pickle_is_refused_and_never_runs(tmp_path: Path) -> None:
+    checkpoint, trace = tmp_path / "evil.pt", tmp_path / "trace"
+    checkpoint.write_bytes(pickle.dumps(Touch(trace)))
+    with pytest.raises(WeightsError, match=r"evil\.pt"):
+        import_checkpoint(checkpoint, MOBILESAM, tmp_path / "out.safetensors")
+    assert not trace.exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"hello",
+        b"\x80\x02",
+        b"\x80\x04.",
+        b"PK\x03\x04" + bytes(100),
+        b"\x89PNG\r\n\x1a\n",
+        b"<html>404</html>",
+        bytes(1000),
+        bytes(range(256)) * 8,
+        b"\x80\x02h\x05.",
+        b"(R.",
+    ],
+    ids=lambda content: repr(content[:8]),
+)
+def test_files_of_other_kinds_are_refused(content: bytes, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "not_weights.pt"
+    checkpoint.write_bytes(content)
+    with pytest.raises(WeightsError, match=r"not_weights\.pt"):
+        import_checkpoint(checkpoint, MOBILESAM, tmp_path / "out.safetensors")
+    assert [path.name for path in tmp_path.iterdir()] == ["not_weights.pt"]
+
+
+@pytest.mark.parametrize("content", [[1, 2], {"model": [1]}, {"a": 1}, torch.ones(2)], ids=["list", "in", "int", "one"])
+def test_anything_but_a_dictionary_of_tensors_is_refused(content: object, tmp_path: Path) -> None:
+    torch.save(content, tmp_path / "odd.pt")
+    with pytest.raises(WeightsError, match=r"odd\.pt holds no dictionary of tensors"):
+        import_checkpoint(tmp_path / "odd.pt", MOBILESAM, tmp_path / "out.safetensors")
+
+
+def test_a_cut_file_is_refused(state: dict[str, Tensor], tmp_path: Path) -> None:
+    checkpoint = tmp_path / "half.pt"
+    torch.save(state, checkpoint)
+    checkpoint.write_bytes(checkpoint.read_bytes()[: checkpoint.stat().st_size // 2])
+    with pytest.raises(WeightsError, match=r"half\.pt is not a plain torch checkpoint"):
+        import_checkpoint(checkpoint, MOBILESAM, tmp_path / "out.safetensors")
+
+
+def test_a_checkpoint_of_another_architecture_is_refused(state: dict[str, Tensor], tmp_path: Path) -> None:
+    torch.save(state, tmp_path / "mobile_sam.pt")
+    out = tmp_path / "litemedsam.safetensors"
+    with pytest.raises(WeightsError, match=r"mobile_sam\.pt does not fit the encoder litemedsam: .*size mismatch"):
+        import_checkpoint(tmp_path / "mobile_sam.pt", encoder_spec("litemedsam"), out)
+    assert not out.exists()
+
+
+def test_a_checkpoint_without_an_encoder_is_refused(tmp_path: Path) -> None:
+    torch.save({"mask_decoder.iou_token.weight": torch.ones(1, 256)}, tmp_path / "decoder.pt")
+    with pytest.raises(WeightsError, match=r"decoder\.pt does not fit the encoder mobilesam: .*Missing key"):
+        import_checkpoint(tmp_path / "decoder.pt", MOBILESAM, tmp_path / "out.safetensors")
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"nowhere\.pt is not a file"):
+        import_checkpoint(tmp_path / "nowhere.pt", MOBILESAM, tmp_path / "out.safetensors")
+
+
+def test_an_architecture_without_an_importer_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="sam2-hiera checkpoints is not supported"):
+        import_checkpoint(tmp_path / "sam2.pt", encoder_spec("sam2_hiera_tiny"), tmp_path / "out.safetensors")

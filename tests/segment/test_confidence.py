@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dermoscope.segment.confidence import expected_overlap, fit_expected_overlap
+
+
+@pytest.mark.parametrize(
+    ("score", "slope", "intercept", "expected"),
+    [
+        (0.5, 2.0, 0.0, 0.5),
+        (0.8, 1.0, 0.0, 0.8),
+        (0.8, 0.0, 1.0, 1 / (1 + np.exp(-1))),
+        (0.9, 0.5, 0.0, 0.75),  # odds of 9 to the power of a half: 3 to 1
+    ],
+)
+def test_value(score: float, slope: float, intercept: float, expected: float) -> None:
+    assert expected_overlap(score, slope, intercept) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("score", [0.0, 1.0])
+def test_the_ends_are_finite(score: float) -> None:
+    assert 0 < expected_overlap(score, 1.3, 2.5) < 1
+
+
+def test_a_better_score_promises_a_better_mask() -> None:
+    promised = [expected_overlap(score, 1.3, 2.5) for score in np.linspace(0, 1, 11)]
+    assert promised == sorted(promised)
+    assert promised[0] < promised[5] < promised[-1]
+
+
+@pytest.mark.parametrize(("slope", "intercept"), [(1.3, 2.5), (0.4, -0.5)])
+def test_the_fit_recovers_what_made_the_data(slope: float, intercept: float) -> None:
+    random = np.random.default_rng(0)
+    scores = random.uniform(0.02, 0.98, 500)
+    overlaps = [expected_overlap(score, slope, intercept) for score in scores] + random.normal(0, 0.01, 500)
+    fitted = fit_expected_overlap(scores.tolist(), overlaps.tolist())
+    assert fitted == pytest.approx((slope, intercept), abs=0.03)
