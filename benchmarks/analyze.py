@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
@@ -49,15 +50,18 @@ def main() -> None:
         images = repeated(arguments.images, arguments.count, scratch / "many")
         few = repeated(arguments.images, arguments.folder_count, scratch / "few")
         files = sorted(images.iterdir())[: arguments.latency_count]
-        result: dict[str, Any] = {
-            "machine": machine(),
-            "start_s": starts(files[0], scratch, arguments.rounds),
-            "latency_ms": latencies(files, arguments.weights, scratch),
-            "throughput": throughput(few, arguments.weights, scratch, arguments.rounds),
-            "memory": memory(images, arguments.weights, few, scratch),
+        result: dict[str, Any] = {"machine": machine()}
+        parts: dict[str, Callable[[], Any]] = {
+            "start_s": lambda: starts(files[0], scratch, arguments.rounds),
+            "latency_ms": lambda: latencies(files, arguments.weights, scratch),
+            "throughput": lambda: throughput(few, arguments.weights, scratch, arguments.rounds),
+            "memory": lambda: memory(images, arguments.weights, few, scratch),
         }
-    if arguments.json:
-        arguments.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        for part, measure in parts.items():
+            print(f"measuring {part}", file=sys.stderr)
+            result[part] = measure()
+            if arguments.json:
+                arguments.json.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print(table(result))
 
 

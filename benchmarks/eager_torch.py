@@ -1,6 +1,6 @@
-"""The same analysis in eager torch, as a user of the reference code would write it. A yardstick, no part of the package.
+"""The same analysis in eager torch, as a user of the reference code would write it: a yardstick.
 
-Pillow decodes and resizes, torch runs encoder, heads and mask decoder (five boxes in one batch), Pillow writes the mask.
+Pillow decodes and resizes, torch runs encoder, heads and mask decoder (five boxes in one batch), Pillow writes masks.
 Where the boxes lie and which mask wins is the package's own code, so that only the way of computing differs. The
 heads have the shipped sizes but random weights: the bundle holds no torch weights, and the cost is the same.
 """
@@ -8,7 +8,10 @@ heads have the shipped sizes but random weights: the bundle holds no torch weigh
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -86,8 +89,8 @@ class EagerTorch:
             if mask_path:
                 Image.fromarray((full > 0).numpy()).save(mask_path)
         marks.append(("mask", time.perf_counter()))
-        return {name: (end - start) * 1e3 for (_, start), (name, end) in zip(marks, marks[1:], strict=False)}
+        return {name: (end - start) * 1e3 for (_, start), (name, end) in pairwise(marks)}
 
-    def _decode(self, inputs: dict[str, NDArray[np.generic]]) -> dict[str, NDArray[np.generic]]:
+    def _decode(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         masks, overlaps = self._decoder(*(torch.from_numpy(inputs[key]) for key in ("embedding", "points", "labels")))
         return {"masks": masks.numpy(), "overlaps": overlaps.numpy()}

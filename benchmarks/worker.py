@@ -23,10 +23,7 @@ def main() -> None:
     print(json.dumps({"ready": side}), flush=True)
     for line in sys.stdin:
         verb, *paths = json.loads(line)
-        if verb == "one":
-            answer = analyze(Path(paths[0]), None)
-        else:
-            answer = _folder(analyze, Path(paths[0]), Path(paths[1]))
+        answer = analyze(Path(paths[0]), None) if verb == "one" else _folder(analyze, Path(paths[0]), Path(paths[1]))
         print(json.dumps(answer), flush=True)
 
 

@@ -265,7 +265,7 @@ class _Clock:
 
 def _decoded(source: str | Path | bytes | Image, max_pixels: int) -> DecodedImage:
     if isinstance(source, np.ndarray):
-        if source.ndim != 3 or source.shape[2] != 3 or source.dtype != np.uint8:
+        if source.ndim != 3 or source.shape[2] != 3 or source.dtype != np.uint8 or not source.size:
             raise ImageError("image", f"is an array {source.shape} of {source.dtype}, not [H, W, 3] of uint8")
         return DecodedImage(source, source.shape[1], source.shape[0], format="")
     return decode(source, max_pixels=max_pixels, max_side=_WORKING_SIDE)

@@ -15,9 +15,9 @@ import re
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from dermoscope.encoders.inputs import InputContract
 from dermoscope.files import sha256_of
@@ -98,6 +98,12 @@ class Head(_Record):
     calibration: Calibration
     equal_classes: bool
     frequencies: tuple[Share, ...]
+
+    @model_validator(mode="after")
+    def _one_number_a_class(self) -> Self:
+        if not len(self.classes) == len(self.calibration.bias) == len(self.frequencies):
+            raise ValueError("classes, calibration.bias and frequencies differ in length")
+        return self
 
 
 class OperatingPoint(_Record):
@@ -258,8 +264,12 @@ def _existing(path: Path) -> Path:
 def _read_sums(folder: Path) -> dict[str, str]:
     if not folder.is_dir():
         raise BundleError(f"{folder} is not a bundle folder")
+    try:
+        lines = _existing(folder / SUMS).read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise BundleError(f"{folder / SUMS} is no text; copy the bundle again") from None
     sums = {}
-    for number, line in enumerate(_existing(folder / SUMS).read_text().splitlines(), 1):
+    for number, line in enumerate(lines, 1):
         match = re.fullmatch(r"([0-9a-f]{64}) [ *](\S+)", line)
         try:
             if match is None:

@@ -49,13 +49,13 @@ from dermoscope.training.tasks import DEFAULT_TASKS, Task
 from dermoscope.training.views import ORIGINAL
 
 RECIPES = {
-    "gate": ProbeRecipe(balance=0.5, feature_noise=0.5, epochs=10),
+    "gate": ProbeRecipe(balance=0.5, epochs=15),
     "group": ProbeRecipe(balance=1.0, mixup=1.0, weight_decay=0.1, epochs=20),
     "diagnosis": ProbeRecipe(balance=1.0, mixup=1.0, weight_decay=0.1, epochs=20),
     "malignancy": ProbeRecipe(balance=0.5, mixup=0.4, epochs=20),
 }
 SEEDS = (0, 1, 2)
-REFUSED, SENSITIVITY = 0.002, 0.90
+REFUSED, SENSITIVITY = 0.0035, 0.90
 CHECKED_IMAGES = 16
 LICENCE = "CC BY-NC 4.0 (trained on HAM10000 and ISIC 2018 images); encoder and decoder: Apache-2.0"
 TRAINING_DATA = (

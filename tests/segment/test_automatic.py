@@ -45,7 +45,7 @@ class BoxDecoder:
 def test_the_lesion_is_found_at_any_size_with_one_call(width: int, height: int) -> None:
     decode = BoxDecoder(width, height)
     found = segment_automatically(picture(width, height), decode)
-    assert decode.calls == [5]
+    assert decode.calls == [4]
     assert found.logits is not None
     assert found.logits.shape == (SIDE, SIDE)
     mask = cv2.resize(found.logits, (width, height)) > 0
@@ -68,7 +68,7 @@ def test_the_winner_among_several_tokens_keeps_its_own_logits() -> None:
 
     found = segment_automatically(picture(256, 192), tagged, SelectionRules(mask_tokens=(0, 3)))
     assert found.logits is not None
-    assert found.prompt == "wide saliency box"
+    assert found.prompt == "tight saliency box"
     assert found.logits.max() == 10
 
 
@@ -88,4 +88,4 @@ def test_nothing_salient_and_no_survivor_means_no_mask() -> None:
     found = segment_automatically(flat, BoxDecoder(256, 192, predicted=0.1))
     assert found.logits is None
     assert found.prompt == ""
-    assert len(found.candidates) == 5
+    assert len(found.candidates) == 4

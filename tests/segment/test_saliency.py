@@ -56,6 +56,21 @@ def test_a_sticker_at_the_rim_does_not_win() -> None:
     assert dice(enlarged(salient_region(lesion_saliency(rgb, EVERYTHING))), lesion) > 0.8
 
 
+@pytest.mark.parametrize(
+    "colour",
+    [(250, 140, 30), (230, 220, 20), (230, 40, 30), (40, 200, 190), (90, 40, 160)],
+    ids=["orange", "yellow", "red", "turquoise", "violet ink"],
+)
+def test_colours_that_no_skin_has_are_not_salient(colour: tuple[int, int, int]) -> None:
+    rgb, lesion = skin_with((110, 70, 50), (225, 185, 165))
+    cv2.circle(rgb, (215, 50), 22, colour, cv2.FILLED)
+    saliency = lesion_saliency(rgb, EVERYTHING)
+    rows, columns = saliency.shape
+    sticker = saliency[int(50 / 192 * rows), int(215 / 256 * columns)]
+    assert sticker < 0.5 < saliency[rows // 2, columns // 2]
+    assert dice(enlarged(salient_region(saliency)), lesion) > 0.8
+
+
 def test_the_dark_frame_is_not_salient() -> None:
     rgb, _ = skin_with((110, 70, 50), (225, 185, 165))
     view = np.zeros(SHAPE, np.uint8)

@@ -126,9 +126,23 @@ def test_the_mask_on_the_lesion_wins(better: NDArray[np.bool_], worse: NDArray[n
     assert select(better, worse).chosen == 0
 
 
-def test_consensus_counts() -> None:
-    selection = select(disc(50, 56, 20), disc(50, 56, 22), disc(62, 56, 8))
-    assert selection.candidates[2].consensus < selection.candidates[0].consensus
+def expected_score(selection: Selection, index: int) -> float:
+    one = selection.candidates[index]
+    return one.predicted_iou**2 * one.stability * one.consensus**0.5 * one.contrast * one.centrality
+
+
+def test_the_score_is_the_product_that_the_module_promises() -> None:
+    selection = select(disc(50, 56, 20), disc(50, 56, 24), disc(70, 40, 15), predicted=[0.7, 0.8, 0.9])
+    for index, candidate in enumerate(selection.candidates):
+        assert 0 < candidate.consensus < 1
+        assert 0 < candidate.centrality < 1
+        assert candidate.score == pytest.approx(expected_score(selection, index))
+
+
+def test_consensus_is_the_mean_overlap_with_all_and_itself() -> None:
+    selection = select(disc(50, 56, 20), disc(50, 56, 22), disc(90, 90, 8))
+    assert selection.candidates[0].consensus == pytest.approx((1 + 400 / 484) / 3, abs=0.02)
+    assert selection.candidates[2].consensus == pytest.approx(1 / 3)
     assert select(disc(50, 56, 20)).candidates[0].consensus == 1
 
 

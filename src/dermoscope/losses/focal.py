@@ -22,7 +22,8 @@ def focal_loss(logits: Tensor, labels: Tensor, class_weights: Tensor, gamma: flo
         Lin et al., Focal Loss for Dense Object Detection, ICCV 2017 (arXiv 1708.02002), equation 5.
     """
     log_probability = torch.log_softmax(logits, dim=-1).gather(1, labels[:, None]).squeeze(1)
-    focus = (1.0 - log_probability.exp()).clamp_min(0.0) ** gamma
+    # Zero to a power below one has an infinite slope, and a sure answer would make the gradient NaN.
+    focus = (1.0 - log_probability.exp()).clamp_min(torch.finfo(logits.dtype).eps) ** gamma
     return (class_weights[labels] * focus * -log_probability).mean()
 
 

@@ -40,7 +40,7 @@ class AutomaticMask:
 
 
 def segment_automatically(rgb: NDArray[np.uint8], decode: Decode, rules: SelectionRules | None = None) -> AutomaticMask:
-    """Find the lesion with prompts that nobody has to give. Calls the decoder once, with five boxes.
+    """Find the lesion with prompts that nobody has to give. Calls the decoder once, with four boxes.
 
     Args:
         rgb: 8-bit image of shape (height, width, 3) in its true aspect ratio, 256 pixels or more on the long side.

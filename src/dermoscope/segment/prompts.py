@@ -123,24 +123,23 @@ def automatic_prompts(rgb: NDArray[np.uint8], view: NDArray[np.bool_] | None = N
         view: Boolean field of view of the same height and width; computed if not given.
 
     Returns:
-        Five boxes: around the salient region without its thin parts, around the region as it is, and around what is
-        above a lower, a higher and a much lower saliency.
+        Four boxes: around the salient region without its thin parts, around the region as it is, and around what is
+        above a lower and a much lower saliency.
     """
     height, width = rgb.shape[:2]
     return saliency_boxes(lesion_saliency(rgb, field_of_view(rgb) if view is None else view), width, height)
 
 
 def saliency_boxes(saliency: NDArray[np.float32], width: int, height: int) -> tuple[Prompt, ...]:
-    """The five boxes of `automatic_prompts`, from a saliency of shape (h, w) that is already there."""
+    """The four boxes of `automatic_prompts`, from a saliency of shape (h, w) that is already there."""
     region = salient_region(saliency)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_OPENING, _OPENING))
     opened = cv2.morphologyEx(region.astype(np.uint8), cv2.MORPH_OPEN, kernel)
     body = salient_region(opened.astype(np.float32)) if opened.any() else region
     return (
         _box_around(body, width, height, 0.05, "saliency box"),
-        _box_around(region, width, height, 0.1, "wide saliency box"),
+        _box_around(region, width, height, 0.0, "tight saliency box"),
         saliency_box(saliency, width, height, threshold=0.3, margin=0.05, name="faint saliency box"),
-        saliency_box(saliency, width, height, threshold=0.7, margin=0.1, name="strong saliency box"),
         saliency_box(saliency, width, height, threshold=0.15, margin=0.05, name="outer saliency box"),
     )
 

@@ -100,7 +100,7 @@ def gate_point(
     balanced = [((p_skin[skin] >= c).mean() + (p_skin[~skin] < c).mean()) / 2 for c in candidates]
     return OperatingPoint(
         threshold=_rounded_down(float(candidates[int(np.argmax(balanced))])),
-        meaning=f"highest balanced accuracy that refuses at most {refused:.1%} of the dermoscopic validation images",
+        meaning=f"highest balanced accuracy that refuses at most {refused:.2%} of the dermoscopic validation images",
     )
 
 

@@ -1,0 +1,195 @@
+"""The shipped model from file to answer, on the synthetic example images."""
+
+from __future__ import annotations
+
+import io
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from dermoscope import taxonomy
+from dermoscope.analysis import Analysis
+from dermoscope.analyzer import NOT_SKIN_REASON, Analyzer, Outcome, load_analyzer
+from dermoscope.bundle import Bundle, BundleError
+from dermoscope.images import ImageError
+from tests.watch import REPOSITORY
+
+IMAGES = sorted((REPOSITORY / "examples" / "images").iterdir())
+SKIN = [path for path in IMAGES if "not_skin" not in path.name]
+NOT_SKIN = [path for path in IMAGES if "not_skin" in path.name]
+ONE = next(path for path in SKIN if "network_light" in path.name)
+
+
+@pytest.fixture(scope="module")
+def analyzer() -> Analyzer:
+    return load_analyzer(engine="openvino", precision="float32", threads=1, streams=2)
+
+
+@pytest.fixture(scope="module")
+def outcomes(analyzer: Analyzer) -> dict[Path, Outcome]:
+    return {path: analyzer.analyze(path, image_id=path.stem, path=path.name) for path in IMAGES}
+
+
+def rgb_of(path: Path) -> NDArray[np.uint8]:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def numbers(analysis: Analysis) -> list[float]:
+    assert analysis.gate
+    assert analysis.malignancy
+    assert analysis.p_melanoma is not None
+    probabilities = [*analysis.diagnosis.values(), *analysis.group.values()]
+    return [*probabilities, analysis.gate.p_skin, analysis.malignancy.probability, analysis.p_melanoma]
+
+
+@pytest.mark.parametrize("path", IMAGES, ids=lambda path: path.stem)
+def test_every_record_is_consistent(path: Path, outcomes: dict[Path, Outcome]) -> None:
+    found = outcomes[path].analysis
+    assert (found.image_id, found.path, found.status, found.reason) == (path.stem, path.name, "done", "")
+    assert sum(found.diagnosis.values()) == pytest.approx(1)
+    assert sum(found.group.values()) == pytest.approx(1)
+    assert tuple(found.diagnosis) == taxonomy.HAM10000_CODES
+    assert tuple(found.group) == taxonomy.GROUPS
+    assert all(0 <= number <= 1 for number in numbers(found))
+    assert found.malignancy
+    assert found.p_melanoma is not None
+    assert found.p_melanoma <= found.malignancy.probability
+    assert found.malignancy.flagged == (found.malignancy.probability >= found.malignancy.threshold)
+    assert found.gate
+    assert found.gate.is_skin == (found.gate.p_skin >= found.gate.threshold)
+    assert found.bundle == Bundle.default().fingerprint
+    assert {"decode", "quality", "encode", "classify"} <= set(found.timings_ms)
+    assert all(milliseconds >= 0 for milliseconds in found.timings_ms.values())
+    assert outcomes[path].picture is None
+    assert Analysis.model_validate_json(found.model_dump_json()) == found
+
+
+@pytest.mark.parametrize("path", SKIN, ids=lambda path: path.stem)
+def test_the_mask_box_area_and_outline_agree(path: Path, outcomes: dict[Path, Outcome]) -> None:
+    found, mask = outcomes[path].analysis, outcomes[path].mask
+    height, width = rgb_of(path).shape[:2]
+    assert (found.width, found.height) == (width, height)
+    assert found.gate
+    assert found.gate.is_skin
+    assert not found.abstained
+    assert {"segment", "mask"} <= set(found.timings_ms)
+    assert mask is not None
+    assert found.mask
+    assert mask.shape == (height, width)
+    assert mask.dtype == np.bool_
+    rows, columns = np.nonzero(mask)
+    assert found.mask.box == (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+    assert found.mask.area_fraction == pytest.approx(mask.mean())
+    assert 0 < found.mask.confidence < 1
+    drawn = np.zeros((height, width), np.uint8)
+    cv2.fillPoly(drawn, [np.array(polygon) for polygon in found.mask.outline], 1)
+    assert np.count_nonzero(mask & (drawn > 0)) / np.count_nonzero(mask | (drawn > 0)) > 0.95
+    assert found.mask.prompt in {candidate.prompt for candidate in found.mask.candidates}
+
+
+@pytest.mark.parametrize("path", NOT_SKIN, ids=lambda path: path.stem)
+def test_what_is_no_skin_gets_no_mask_and_no_answer(path: Path, outcomes: dict[Path, Outcome]) -> None:
+    found = outcomes[path].analysis
+    assert found.gate
+    assert not found.gate.is_skin
+    assert found.mask is None
+    assert outcomes[path].mask is None
+    assert found.abstained
+    assert found.abstain_reason == NOT_SKIN_REASON
+    assert "segment" not in found.timings_ms
+    assert found.diagnosis, "probabilities are filled also where the answer is withheld"
+
+
+def test_path_text_bytes_and_array_give_one_answer(analyzer: Analyzer, outcomes: dict[Path, Outcome]) -> None:
+    path = next(path for path in SKIN if path.suffix == ".jpg")
+    lossless = io.BytesIO()
+    Image.fromarray(rgb_of(path)).save(lossless, "PNG")
+    expected = outcomes[path]
+    for source in (str(path), path.read_bytes()):
+        found = analyzer.analyze(source)
+        assert numbers(found.analysis) == numbers(expected.analysis)
+        assert found.mask is not None
+        assert expected.mask is not None
+        assert np.array_equal(found.mask, expected.mask)
+    array, png = analyzer.analyze(rgb_of(path)), analyzer.analyze(lossless.getvalue())
+    assert numbers(array.analysis) == numbers(png.analysis)
+    # JPEG decoders may differ by a grey value.
+    np.testing.assert_allclose(numbers(array.analysis), numbers(expected.analysis), atol=0.01)
+
+
+def test_a_view_of_an_array_is_its_copy(analyzer: Analyzer) -> None:
+    view = rgb_of(ONE)[::-1, ::-1]
+    assert numbers(analyzer.analyze(view).analysis) == numbers(analyzer.analyze(view.copy()).analysis)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros((10, 10), np.uint8),
+        np.zeros((10, 10, 4), np.uint8),
+        np.zeros((10, 10, 3), np.float32),
+        np.zeros((1, 10, 10, 3), np.uint8),
+        np.zeros((0, 10, 3), np.uint8),
+        np.zeros((10, 0, 3), np.uint8),
+    ],
+    ids=lambda array: f"{array.shape} {array.dtype}",
+)
+def test_an_array_that_is_no_image_is_refused(array: NDArray[np.uint8], analyzer: Analyzer) -> None:
+    with pytest.raises(ImageError, match=r"not \[H, W, 3\] of uint8"):
+        analyzer.analyze(array)
+
+
+def test_a_broken_file_is_refused(analyzer: Analyzer, tmp_path: Path) -> None:
+    (tmp_path / "broken.jpg").write_bytes(b"hello")
+    with pytest.raises(ImageError, match=r"broken\.jpg"):
+        analyzer.analyze(tmp_path / "broken.jpg")
+
+
+def test_pixels_are_limited_by_the_header() -> None:
+    small = load_analyzer(engine="onnxruntime", max_pixels=1000)
+    with pytest.raises(ImageError, match=r"1,?000"):
+        small.analyze(ONE)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 300), (40, 30)])
+def test_tiny_images_are_survived(shape: tuple[int, int], analyzer: Analyzer) -> None:
+    found = analyzer.analyze(np.full((*shape, 3), (210, 160, 140), np.uint8), picture=True)
+    assert (found.analysis.height, found.analysis.width) == shape
+    assert all(np.isfinite(numbers(found.analysis)))
+
+
+def test_four_threads_say_what_one_says(analyzer: Analyzer, outcomes: dict[Path, Outcome]) -> None:
+    paths = [*SKIN[:3], NOT_SKIN[0]] * 2
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(analyzer.analyze, paths))
+    for path, outcome in zip(paths, found, strict=True):
+        assert numbers(outcome.analysis) == numbers(outcomes[path].analysis)
+        assert outcome.analysis.mask == outcomes[path].analysis.mask
+
+
+def test_both_engines_agree(outcomes: dict[Path, Outcome]) -> None:
+    other = load_analyzer(engine="onnxruntime", threads=1)
+    for path in (*SKIN[:3], NOT_SKIN[0]):
+        found = other.analyze(path).analysis
+        np.testing.assert_allclose(numbers(found), numbers(outcomes[path].analysis), atol=1e-3)
+        assert (found.mask is None) == (outcomes[path].analysis.mask is None)
+
+
+@pytest.mark.parametrize("path", [SKIN[0], NOT_SKIN[0]], ids=["skin", "not skin"])
+def test_a_picture_on_request(path: Path, analyzer: Analyzer) -> None:
+    outcome = analyzer.analyze(path, picture=True)
+    assert outcome.picture is not None
+    assert outcome.picture.dtype == np.uint8
+    assert outcome.picture.ndim == 3
+    assert "picture" in outcome.analysis.timings_ms
+
+
+def test_a_missing_bundle_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="nowhere is not a bundle folder"):
+        load_analyzer(tmp_path / "nowhere")

@@ -1,0 +1,116 @@
+"""Tiny modules become graphs that compute the same, are half as large, and tell nothing about the machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+from dermoscope.engine import ENGINES, EngineName, compile_graph
+from dermoscope.training.onnx_graph import export_onnx, halve_weights, largest_difference
+
+# torch.export warns about itself.
+pytestmark = pytest.mark.filterwarnings(r"ignore:.isinstance\(treespec, LeafSpec\):FutureWarning")
+
+
+class Tiny(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.large, self.small = nn.Linear(64, 48), nn.Linear(48, 5)
+
+    def forward(self, feature: Tensor, shift: Tensor) -> tuple[Tensor, Tensor]:
+        hidden = torch.relu(self.large(feature)) + shift
+        return self.small(hidden), hidden
+
+
+EXAMPLE = {"feature": torch.rand(2, 64), "shift": torch.rand(1)}
+
+
+@pytest.fixture(scope="module")
+def module() -> Tiny:
+    return Tiny().eval()
+
+
+@pytest.fixture(scope="module")
+def half(module: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("half") / "deep" / "tiny.onnx"
+    export_onnx(module, EXAMPLE, ("logits", "hidden"), path, dynamic={"feature": {0: "images"}})
+    return path
+
+
+@pytest.fixture(scope="module")
+def full(module: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("full") / "tiny.onnx"
+    export_onnx(module, EXAMPLE, ("logits", "hidden"), path, half_weights=False)
+    return path
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_full_graph_computes_what_torch_does(engine: EngineName, module: Tiny, full: Path) -> None:
+    outputs = compile_graph(full, engine=engine, precision="float32")({k: v.numpy() for k, v in EXAMPLE.items()})
+    with torch.inference_mode():
+        expected = module(*EXAMPLE.values())
+    assert list(outputs) == ["logits", "hidden"]
+    for ours, theirs in zip(outputs.values(), expected, strict=True):
+        assert largest_difference(ours, theirs.numpy()) < 1e-5
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("images", [1, 2, 7])
+def test_the_half_graph_computes_with_rounded_weights(
+    engine: EngineName, images: int, module: Tiny, half: Path
+) -> None:
+    feature, shift = torch.rand(images, 64), torch.rand(1)
+    outputs = compile_graph(half, engine=engine, precision="float32")(
+        {"feature": feature.numpy(), "shift": shift.numpy()}
+    )
+    rounded = Tiny().eval()
+    with torch.inference_mode():
+        rounded.large.weight.copy_(module.large.weight.half().float())
+        expected, exact = rounded(feature, shift), module(feature, shift)
+    for ours, theirs, plain in zip(outputs.values(), expected, exact, strict=True):
+        assert largest_difference(ours, theirs.numpy()) < 1e-5
+        assert 0 < largest_difference(ours, plain.numpy()) < 1e-2
+
+
+def test_halving_saves_half_of_the_large_weights(half: Path, full: Path) -> None:
+    weights = {w.name: w for w in onnx.load(half).graph.initializer}
+    halved = [w for w in weights.values() if w.data_type == TensorProto.FLOAT16]
+    assert [sorted(w.dims) for w in halved] == [[48, 64]]
+    assert full.stat().st_size - half.stat().st_size == pytest.approx(48 * 64 * 2, rel=0.1)
+
+
+@pytest.mark.parametrize("which", ["half", "full"])
+def test_nothing_about_the_machine_is_left(which: str, request: pytest.FixtureRequest) -> None:
+    path: Path = request.getfixturevalue(which)
+    content = path.read_bytes()
+    for trace in (b"/work", b"/home", b"/root", b"/usr", b"site-packages", b".py", b"Traceback", b"stack_trace"):
+        assert trace not in content, trace
+    assert [p.name for p in path.parent.iterdir()] == [path.name], "the graph is one file"
+
+
+def test_values_beyond_half_precision_stay_as_they_are() -> None:
+    weights = [
+        numpy_helper.from_array(np.full(2000, value, np.float32), name)
+        for name, value in (("big", 1e6), ("fine", 0.5), ("edge", 65504.0))
+    ]
+    weights.append(numpy_helper.from_array(np.arange(2000), "integers"))
+    weights.append(numpy_helper.from_array(np.ones(1023, np.float32), "short"))
+    graph = helper.make_graph([], "g", [], [], initializer=weights)
+    model = helper.make_model(graph)
+    halve_weights(model)
+    assert [w.name for w in model.graph.initializer] == ["big", "fine_half", "edge_half", "integers", "short"]
+    assert [(n.op_type, *n.input, *n.output) for n in model.graph.node] == [
+        ("Cast", "fine_half", "fine"),
+        ("Cast", "edge_half", "edge"),
+    ]
+
+
+def test_largest_difference() -> None:
+    assert largest_difference(np.array([1, 2, 3], np.float32), np.array([1, 4, 2.5], np.float32)) == 2
