@@ -140,7 +140,7 @@ def test_equals_the_code_its_weights_came_from(
 def _reference(reference: Any, embedding: Tensor, points: list[list[float]], labels: list[int]) -> tuple[Tensor, ...]:
     """All four masks of the original code, which pads clicks by itself."""
     if labels == [2, 3]:
-        prompt = {"points": None, "boxes": torch.tensor(points).reshape(1, 4)}
+        prompt: dict[str, Any] = {"points": None, "boxes": torch.tensor(points).reshape(1, 4)}
     else:
         assert labels[-1] == -1
         prompt = {"points": (torch.tensor([points[:-1]]), torch.tensor([labels[:-1]])), "boxes": None}

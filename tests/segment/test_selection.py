@@ -128,7 +128,7 @@ def test_the_mask_on_the_lesion_wins(better: NDArray[np.bool_], worse: NDArray[n
 
 def expected_score(selection: Selection, index: int) -> float:
     one = selection.candidates[index]
-    return one.predicted_iou**2 * one.stability * one.consensus**0.5 * one.contrast * one.centrality
+    return float(one.predicted_iou**2 * one.stability * np.sqrt(one.consensus) * one.contrast * one.centrality)
 
 
 def test_the_score_is_the_product_that_the_module_promises() -> None:

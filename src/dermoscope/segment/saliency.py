@@ -1,9 +1,9 @@
 """How much each pixel looks like lesion, from colour and place alone; no network.
 
 Skin is what lies along the rim of the field of view. A pixel is salient if it is darker, redder or browner than that,
-if it lies on the lesion's side of the thresholds that Otsu's method finds in this image, and if it is not far out. The
-terms (and three against stickers and ink, whose colours are none of skin's) are joined by a logistic model of eleven numbers, so that the answer is a probability and can be compared
-between images.
+if it lies on the lesion's side of the thresholds that Otsu's method finds in this image, and if it is not far out.
+Three more terms tell stickers and ink, whose colours are none of skin's. A logistic model of eleven numbers joins the
+terms, so that the answer is a probability and can be compared between images.
 
 Reference: Otsu, A threshold selection method from gray-level histograms, IEEE Trans. SMC 1979.
 """
