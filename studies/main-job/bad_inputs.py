@@ -31,9 +31,8 @@ def main() -> None:
     with (results / "results.csv").open(newline="", encoding="utf-8", errors="surrogateescape") as stream:
         rows = list(csv.DictReader(stream))
     failed = [row for row in rows if row["status"] == "failed"]
-    print(
-        f"exit code {code}: {len(bad)} bad kinds, {len(odd)} odd but fine ones; {len(failed)} failed of {len(rows)} rows"
-    )
+    print(f"exit code {code}: {len(bad)} bad kinds and {len(odd)} odd but fine ones")
+    print(f"{len(failed)} of {len(rows)} rows failed")
     for row in failed:
         print(f"  {row['image_id'][:32]:32}  {row['reason'][:110]}")
 

@@ -1,7 +1,7 @@
 """Features of every image of the manifest as it is, and of the training images in random views.
 
-One view of each, a second one of healthy skin, and seven of what is not skin, of which there are fewest images; three of
-those in the colours of skin.
+One view of each, a second one of healthy skin, and seven of what is not skin, of which there are fewest images; three
+of those in the colours of skin.
 
     python studies/main-job/extract.py --run runs/main-job --weights weights/litemedsam.safetensors
 

@@ -54,7 +54,8 @@ def fit_calibration(
         probabilities = calibrated_probabilities(logits, float(np.exp(parameters[0])), parameters[1:])
         ridge = 1e-3 * float(np.square(parameters[1:]).sum()) / classes
         likelihood = np.log(np.clip(probabilities[rows, labels], 1e-12, None))
-        return float(-np.dot(weights, likelihood)) + ridge
+        loss: float = -np.dot(weights, likelihood) + ridge
+        return loss
 
     reach = 0.0 if equal_classes else _LARGEST_BIAS
     bounds = [(-3.0, 3.0)] + [(-reach, reach)] * classes
