@@ -1,7 +1,6 @@
 """Features of every image of the manifest as it is, and of the training images in random views.
 
-One view of each, a second one of healthy skin, and seven of what is not skin, of which there are fewest images; three
-of those in the colours of skin.
+One view of each, a second one of healthy skin, and four of what is not skin, of which there are fewest images.
 
     python studies/main-job/extract.py --run runs/main-job --weights weights/litemedsam.safetensors
 
@@ -22,7 +21,7 @@ from dermoscope.encoders.registry import encoder_spec
 from dermoscope.engine import compile_graph
 from dermoscope.training.export import ENCODER, export_sam_graphs, load_parts
 from dermoscope.training.features import extract_features
-from dermoscope.training.views import ORIGINAL, SKIN_TONED
+from dermoscope.training.views import ORIGINAL
 
 ENCODER_NAME = "litemedsam"
 CONTRACT = InputContract(size=112, fit="squash", scaling="min-max", map_size=28)
@@ -43,7 +42,6 @@ def main() -> None:
     not_skin = [record for record in training if record.diagnosis == taxonomy.NOT_SKIN]
     healthy = [record for record in training if record.source == HEALTHY]
     plan = {"view-1": training, "view-2": healthy + not_skin, "view-3": not_skin, "view-4": not_skin}
-    plan |= {f"{SKIN_TONED}-{number}": not_skin for number in (1, 2, 3)}
     for view, chosen in plan.items():
         extract_features(chosen, [view], encoder, CONTRACT, table)
 

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
 ORIGINAL = "original"
-SKIN_TONED = "skin-toned"
 
 
 def make_view(rgb: Image, image_id: str, view: str, seed: int = 0) -> Image:
@@ -24,15 +23,12 @@ def make_view(rgb: Image, image_id: str, view: str, seed: int = 0) -> Image:
     Args:
         rgb: `[H, W, 3]` uint8.
         image_id: Part of the seed, so that every image gets its own draw.
-        view: `original` leaves the image alone; `skin-toned-1` and the like make a detail of it in the colours of skin,
-            a hard example of what is not skin; any other name draws one random combination of changes.
+        view: `original` leaves the image alone; any other name draws one random combination of changes.
         seed: Changes every draw.
     """
     if view == ORIGINAL:
         return rgb
     random = np.random.default_rng([seed, zlib.crc32(view.encode()), zlib.crc32(image_id.encode())])
-    if view.startswith(SKIN_TONED):
-        rgb = skin_toned_detail(rgb, random)
     for change, probability in _CHANGES:
         if random.random() < probability:
             rgb = change(rgb, random)
@@ -53,22 +49,6 @@ def crop(rgb: Image, random: np.random.Generator) -> Image:
     w, h = int(min(width, np.sqrt(area * aspect))), int(min(height, np.sqrt(area / aspect)))
     left, top = int(random.integers(width - w + 1)), int(random.integers(height - h + 1))
     return rgb[top : top + h, left : left + w]
-
-
-def skin_toned_detail(rgb: Image, random: np.random.Generator) -> Image:
-    """A detail of 10 to 100 % of the sides, its brightness kept and its colours replaced by those of some skin."""
-    height, width = rgb.shape[:2]
-    share = random.uniform(0.35, 1.0) if random.random() < 0.5 else random.uniform(0.1, 0.35)
-    h, w = max(16, int(share * height)), max(16, int(share * width))
-    top, left = int(random.integers(height - h + 1)), int(random.integers(width - w + 1))
-    detail = rgb[top : top + h, left : left + w].astype(np.float32)
-    light = detail.mean(axis=2, keepdims=True)
-    relative = (light - light.mean()) / max(float(light.std()), 1.0)
-    pale, dark = np.array([235, 190, 170]), np.array([120, 75, 55])
-    skin = pale + random.uniform(0, 0.8) * (dark - pale) + random.normal(0, 8, 3)
-    chroma = (detail - light) * random.uniform(0, 0.3)
-    toned = skin * (1 + random.uniform(0.05, 0.25) * relative) + chroma
-    return np.asarray(np.clip(toned, 0, 255), np.uint8)
 
 
 def light_and_colour(rgb: Image, random: np.random.Generator) -> Image:
