@@ -42,7 +42,8 @@ prompts that nobody has to give.
 
 ## How well it does
 
-Every number is measured on images that no choice was made on, with a 95 % bootstrap interval grouped by lesion.
+Each number has a 95 % bootstrap interval grouped by lesion. How often the images behind it were looked at while
+choosing stands in `studies/main-job/RESULTS.md`.
 
 | what | value | n | on |
 | --- | --- | --- | --- |
