@@ -1,12 +1,18 @@
-"""Bootstrap intervals that know which images belong together."""
+"""Bootstrap intervals and paired differences that know which images belong together."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+QUANTILES = (0.025, 0.975)
+"""The ends of every interval: 95 %, equal tails."""
+
+Weights = NDArray[np.int32]
+"""How often each row was drawn, `[N]`."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,131 @@ class Estimate:
         return f"{self.value:.4f} ({self.low:.4f} to {self.high:.4f})"
 
 
+@dataclass(frozen=True)
+class Difference:
+    """A number of run A minus the same number of run B, on the same images.
+
+    Attributes:
+        value: A minus B on all images.
+        low: Lower end of the 95 % interval.
+        high: Upper end.
+        p_value: Two-sided, of no difference.
+        n: Images.
+        groups: Independent groups, such as lesions.
+    """
+
+    value: float
+    low: float
+    high: float
+    p_value: float
+    n: int
+    groups: int
+
+    def __str__(self) -> str:
+        """The difference with its interval and p-value, as tables print it."""
+        p_value = "p < 0.001" if self.p_value < 0.001 else f"p = {self.p_value:.3f}"
+        return f"{self.value:+.4f} ({self.low:+.4f} to {self.high:+.4f}), {p_value}"
+
+
+class Bootstrap:
+    """Draws whole groups with replacement; statistics see integer weights instead of copied rows.
+
+    Every walk over the draws starts from the seed again, so that all numbers of a report, and both sides of a
+    comparison, rest on the same resamples. Memory stays at a few arrays of `N` however many resamples there are.
+
+    Args:
+        groups: The group of each row, such as its lesion, `[N]`.
+        strata: Class of each row, `[N]`. Groups are then drawn class by class, so that every resample has as many
+            groups of a class as the data. A group of several classes counts for the rarest of them, so that no
+            resample loses a rare class.
+        resamples: Number of resamples.
+        seed: Of the draws.
+
+    Raises:
+        ValueError: If there are no rows or no resamples, or `strata` has another length.
+
+    References:
+        Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13; groups as in Field and Welsh, 2007.
+    """
+
+    def __init__(
+        self,
+        groups: Sequence[str],
+        strata: Sequence[str] | NDArray[np.generic] | None = None,
+        *,
+        resamples: int = 1000,
+        seed: int = 0,
+    ) -> None:
+        if not len(groups):
+            raise ValueError("no rows to score")
+        if resamples < 1:
+            raise ValueError(f"resamples must be at least 1, not {resamples}")
+        if strata is not None and len(strata) != len(groups):
+            raise ValueError(f"strata has {len(strata)} rows, groups has {len(groups)}")
+        names, group_of = np.unique(np.asarray(groups), return_inverse=True)
+        stratum_of = np.zeros(len(names), np.intp) if strata is None else _rarest(group_of, len(names), strata)
+        order = np.argsort(stratum_of, kind="stable")
+        place = np.empty_like(order)
+        place[order] = np.arange(len(order))
+        self._row_place = place[group_of]
+        self._sizes = [int(size) for size in np.bincount(stratum_of) if size]
+        self._seed = seed
+        self.resamples = resamples
+        self.n = len(groups)
+        self.groups = len(names)
+
+    def weights(self) -> Iterator[Weights]:
+        """How often each row was drawn, `[N]`, resample by resample; the same sequence on every call."""
+        random = np.random.default_rng(self._seed)
+        ends = np.cumsum(self._sizes)
+        for _ in range(self.resamples):
+            drawn = [
+                random.integers(size, size=size) + (end - size) for size, end in zip(self._sizes, ends, strict=True)
+            ]
+            yield np.bincount(np.concatenate(drawn), minlength=self.groups).astype(np.int32)[self._row_place]
+
+    def estimate(self, statistic: Callable[[Weights], float]) -> Estimate:
+        """One number with its percentile interval.
+
+        Args:
+            statistic: From integer row weights to a number; a resample it cannot score may give NaN and is left out.
+        """
+        return self.estimates(lambda weights: np.array([statistic(weights)]))[0]
+
+    def estimates(self, statistics: Callable[[Weights], NDArray[np.float64]]) -> tuple[Estimate, ...]:
+        """Several numbers with their intervals from one walk over the resamples.
+
+        Args:
+            statistics: From integer row weights to `[M]` numbers; NaN where a resample cannot be scored.
+        """
+        values = np.asarray(statistics(self._once()), np.float64)
+        draws = np.array([statistics(weights) for weights in self.weights()], np.float64)
+        ends = [_interval(column) for column in draws.T]
+        return tuple(
+            Estimate(float(value), low, high, self.n, self.groups)
+            for value, (low, high) in zip(values, ends, strict=True)
+        )
+
+    def paired(self, statistic_a: Callable[[Weights], float], statistic_b: Callable[[Weights], float]) -> Difference:
+        """The difference of two numbers over the same resamples.
+
+        The p-value is the smallest level at which the percentile interval leaves out zero: twice the smaller share
+        of resamples on either side of it, each with one added, so that it is never zero (Davison and Hinkley,
+        Bootstrap Methods and their Application, 1997, section 4.2.3).
+
+        Args:
+            statistic_a: From integer row weights to the number of run A.
+            statistic_b: The same for run B.
+        """
+        value = float(statistic_a(self._once())) - float(statistic_b(self._once()))
+        draws = np.array([statistic_a(weights) - statistic_b(weights) for weights in self.weights()], np.float64)
+        low, high = _interval(draws)
+        return Difference(value, low, high, _p_value(draws), self.n, self.groups)
+
+    def _once(self) -> Weights:
+        return np.ones(self.n, np.int32)
+
+
 def grouped_bootstrap(
     statistic: Callable[[NDArray[np.intp]], float],
     groups: Sequence[str],
@@ -39,7 +170,7 @@ def grouped_bootstrap(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Estimate:
-    """Percentile bootstrap that draws whole groups.
+    """Percentile bootstrap that draws whole groups, for statistics that take row numbers.
 
     Args:
         statistic: From row numbers, which may repeat, to a number; a resample it cannot score may give NaN.
@@ -49,20 +180,34 @@ def grouped_bootstrap(
 
     Raises:
         ValueError: If there are no rows.
-
-    References:
-        Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13; groups as in Field and Welsh, 2007.
     """
-    if not len(groups):
-        raise ValueError("no rows to score")
-    _, inverse = np.unique(np.asarray(groups), return_inverse=True)
-    order = np.argsort(inverse, kind="stable")
-    members = np.split(order, np.cumsum(np.bincount(inverse))[:-1])
-    random = np.random.default_rng(seed)
-    draws = [
-        statistic(np.concatenate([members[g] for g in random.integers(len(members), size=len(members))]))
-        for _ in range(resamples)
-    ]
-    low, high = np.nanquantile(draws, [0.025, 0.975])
     rows = np.arange(len(groups))
-    return Estimate(float(statistic(rows)), float(low), float(high), len(groups), len(members))
+    return Bootstrap(groups, resamples=resamples, seed=seed).estimate(
+        lambda weights: statistic(np.repeat(rows, weights))
+    )
+
+
+def _rarest(group_of: NDArray[np.intp], groups: int, strata: Sequence[str] | NDArray[np.generic]) -> NDArray[np.intp]:
+    """The rarest class among the rows of each group, `[groups]`; classes are numbered from rare to common."""
+    _, code, count = np.unique(np.asarray(strata), return_inverse=True, return_counts=True)
+    rank = np.empty(len(count), np.intp)
+    rank[np.argsort(count, kind="stable")] = np.arange(len(count))
+    rarest = np.full(groups, len(count), np.intp)
+    np.minimum.at(rarest, group_of, rank[code])
+    return rarest
+
+
+def _interval(draws: NDArray[np.float64]) -> tuple[float, float]:
+    scored = draws[~np.isnan(draws)]
+    if not len(scored):
+        return float("nan"), float("nan")
+    low, high = np.quantile(scored, QUANTILES)
+    return float(low), float(high)
+
+
+def _p_value(draws: NDArray[np.float64]) -> float:
+    scored = draws[~np.isnan(draws)]
+    if not len(scored):
+        return float("nan")
+    side = min(np.count_nonzero(scored <= 0), np.count_nonzero(scored >= 0))
+    return min(1.0, 2 * (side + 1) / (len(scored) + 1))

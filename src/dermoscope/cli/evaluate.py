@@ -1,0 +1,165 @@
+"""`dermoscope evaluate`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from cyclopts import Parameter
+
+from dermoscope.cli.exits import RESEARCH_USE, ExitCode, fail
+
+if TYPE_CHECKING:
+    from dermoscope.evaluation.report import Run
+
+Switch = Annotated[bool, Parameter(show_default=False)]
+
+
+def evaluate(
+    results: Path,
+    /,
+    *,
+    manifest: Path,
+    out: Path,
+    masks: Path | None = None,
+    prompt: Literal["auto", "jittered-box", "ground-truth-box"] | None = None,
+    split: str = "test",
+    source: Annotated[tuple[str, ...], Parameter(show_default=False)] = (),
+    positive: str | None = None,
+    validation: Path | None = None,
+    validation_split: str = "val",
+    independent_scores: Switch = False,
+    estimate_skin_tone: Switch = False,
+    keep_names: Switch = False,
+    resamples: int = 1000,
+    seed: int = 0,
+    overwrite: Switch = False,
+    quiet: Switch = False,
+) -> int:
+    """Score predictions against a manifest and write a report. Research use only, not a medical device.
+
+    For example, the results of dermoscope analyze on test images, with thresholds chosen on validation images:
+
+    dermoscope evaluate results --manifest manifest.csv --validation results-val --out evaluation
+
+    Then open evaluation/report.html. Beside it lie metrics.json, tables.md, tables.tex, predictions.csv and figures.
+    A table of your own needs image_id and one column of probabilities a class, named by its code: MEL, NV, BCC and so
+    on. Official ISIC submissions are read as they are. If anything is wrong with the input, all of it is listed by
+    file, row and column, and nothing is written.
+
+    Exit codes: 0 all done, 1 failed, 2 wrong usage, 3 done but some images had no result, 130 interrupted.
+
+    Args:
+        results: A results folder of dermoscope analyze, a table of predictions, or a folder of masks.
+        manifest: The truth, as dermoscope data makes it.
+        out: Folder for the evaluation; must be new.
+        masks: Folder of predicted masks, named by image id; by default those that the results name.
+        prompt: Where the prompts of the masks came from; needed with --masks. Say auto for a model without prompts.
+        split: The split to score.
+        source: Score this data set of the manifest only; may be given again.
+        positive: What counts as positive: graz, not-nevus, melanoma, isic2019, or a diagnosis code.
+        validation: Predictions for validation images, for thresholds, temperature and prediction sets.
+        validation_split: The split of those images.
+        independent_scores: The scores of an image need not sum to one; nothing is said about calibration then.
+        estimate_skin_tone: Estimate skin tones from the images for the subgroups; reads every image.
+        keep_names: Show image ids in the gallery.
+        resamples: Of every bootstrap.
+        seed: Of every bootstrap.
+        overwrite: Replace an earlier evaluation in the output folder.
+        quiet: Print nothing but errors.
+    """
+    from dermoscope.evaluation.problems import InputError
+    from dermoscope.evaluation.report import OutputExistsError, Request, Settings
+    from dermoscope.evaluation.report import evaluate as run_evaluation
+    from dermoscope.taxonomy import CODE_NAMES, MALIGNANCY_DEFINITIONS, NOT_SKIN, UNKNOWN
+
+    known = [*MALIGNANCY_DEFINITIONS, *(code for code in CODE_NAMES if code not in (NOT_SKIN, UNKNOWN))]
+    if positive is not None and positive not in known:
+        return fail(f"--positive: unknown {positive!r}; known: {', '.join(known)}", ExitCode.USAGE)
+    if resamples < 1:
+        return fail(f"--resamples: must be at least 1, not {resamples}", ExitCode.USAGE)
+    if masks is not None and not masks.is_dir():
+        return fail(f"--masks: {masks} is no folder", ExitCode.USAGE)
+    if masks is not None and prompt is None:
+        return fail("--prompt: say where the prompts of --masks came from; auto where there were none", ExitCode.USAGE)
+    request = Request(
+        results=results,
+        manifest=manifest,
+        out=out,
+        masks=masks,
+        prompt=prompt,
+        split=split,
+        sources=source,
+        positive=positive,
+        validation=validation,
+        validation_split=validation_split,
+        independent_scores=independent_scores,
+        estimate_skin_tone=estimate_skin_tone,
+        overwrite=overwrite,
+        command=shlex.join(["dermoscope", *sys.argv[1:]]),
+    )
+    try:
+        with steps(quiet=quiet) as on_progress:
+            settings = Settings(resamples=resamples, seed=seed, keep_names=keep_names, on_progress=on_progress)
+            run = run_evaluation(request, settings)
+    except OutputExistsError as error:
+        return fail(str(error), ExitCode.USAGE)
+    except InputError as error:
+        return fail(str(error))
+    except OSError as error:
+        return fail(f"cannot write to {out}: {error.strerror or error}; free some space or choose another --out")
+    if not quiet:
+        _print(run)
+    return ExitCode.PARTLY if run.unanswered else ExitCode.DONE
+
+
+@contextmanager
+def steps(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
+    """What to call as the steps of a long work go on; a bar on a terminal, nothing elsewhere.
+
+    Args:
+        quiet: Whether to show nothing.
+    """
+    if quiet or not sys.stderr.isatty():
+        yield lambda _what, _done, _total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
+
+    columns = (SpinnerColumn(), BarColumn(bar_width=30), TextColumn("{task.description}"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("starting", total=None)
+        yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
+
+
+def _print(run: Run) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from dermoscope.evaluation.report.document import interval, number
+    from dermoscope.images import printable
+
+    console = Console(highlight=False, soft_wrap=True)
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column()
+    table.add_column(justify="right", style="bold")
+    table.add_column()
+    table.add_column(style="dim")
+    for tile in run.tiles:
+        if isinstance(tile.value, str):
+            table.add_row(tile.label, tile.value, "", tile.detail)
+        else:
+            table.add_row(tile.label, number(tile.value.value), interval(tile.value), tile.detail)
+    console.print(table)
+    if run.unanswered:
+        console.print(
+            f"{run.unanswered:,} images could not be analysed and are missing from all numbers", style="yellow"
+        )
+    console.print(Text(f"\nLook here first: {printable(run.out / 'report.html')}", style="bold"))
+    console.print(Text(f"For scripts:     {printable(run.out / 'metrics.json')}"))
+    console.print(RESEARCH_USE, style="dim")

@@ -1,0 +1,142 @@
+"""From files to a run folder: read, check, score, write, and only then put it in its place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dermoscope.evaluation.mask_files import score_mask_files
+from dermoscope.evaluation.predictions import read_predictions
+from dermoscope.evaluation.problems import InputError, Problem, Problems
+from dermoscope.evaluation.report.answers_part import answers_part
+from dermoscope.evaluation.report.binary import binary_part
+from dermoscope.evaluation.report.classes import class_part
+from dermoscope.evaluation.report.document import Tile
+from dermoscope.evaluation.report.facts import Inputs, Request, facts_of, header_of, warnings_of, where
+from dermoscope.evaluation.report.mask_part import mask_part
+from dermoscope.evaluation.report.official_part import official_part
+from dermoscope.evaluation.report.output import NOTICE, check_free, draw_figures, new_folder, write_json, write_tables
+from dermoscope.evaluation.report.page import write_page
+from dermoscope.evaluation.report.parts import Part, Settings
+from dermoscope.evaluation.report.saved import FILE_NAME, write_saved
+from dermoscope.evaluation.report.subgroup_part import estimated_skin_tones, subgroup_part
+from dermoscope.evaluation.tasks import BinaryTask, ClassTask, binary_tasks, class_tasks
+from dermoscope.evaluation.truth import Matched, match
+
+SCHEMA_VERSION = 1
+"""Of `metrics.json`."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What was written.
+
+    Attributes:
+        out: The run folder.
+        images: Images scored.
+        unanswered: Images of the split that could not be analysed.
+        tiles: The numbers of the summary.
+    """
+
+    out: Path
+    images: int
+    unanswered: int
+    tiles: tuple[Tile, ...]
+
+
+def evaluate(request: Request, settings: Settings | None = None) -> Run:
+    """Score predictions and write `metrics.json`, `predictions.csv`, `tables.md`, `tables.tex`, figures and a report.
+
+    Args:
+        request: What to evaluate.
+        settings: How numbers are made.
+
+    Raises:
+        InputError: If anything is wrong with the inputs; all problems are listed, and nothing is written.
+        OutputExistsError: If the output folder is taken.
+    """
+    settings = settings or Settings()
+    check_free(request.out, overwrite=request.overwrite, record="metrics.json")
+    inputs = _read(request, settings)
+    parts = _parts(request, inputs, settings)
+    facts = facts_of(request, inputs, settings)
+    tiles = tuple(tile for part in parts for tile in part.tiles)
+    with new_folder(request.out) as folder:
+        sections = draw_figures([part.section for part in parts], folder)
+        metrics = {
+            "schema_version": SCHEMA_VERSION,
+            "kind": "dermoscope evaluation",
+            "notice": NOTICE,
+            "header": header_of(request, inputs, settings),
+            **{part.key: part.numbers for part in parts},
+        }
+        write_json(folder / "metrics.json", metrics)
+        write_saved(folder / FILE_NAME, inputs.matched.truth, inputs.binary, inputs.classes, inputs.masks)
+        title = f"Evaluation: {where(inputs.matched)}"
+        write_tables(folder, title, facts, sections)
+        write_page(folder, title, facts, tiles, sections, warnings=warnings_of(inputs))
+    return Run(request.out, len(inputs.matched.truth.image_ids), inputs.matched.unanswered, tiles)
+
+
+def _read(request: Request, settings: Settings) -> Inputs:
+    settings.on_progress("Reading predictions", 0, 1)
+    predictions = read_predictions(request.results, independent_scores=request.independent_scores)
+    matched = match(predictions, request.manifest, split=request.split, sources=request.sources)
+    validation = None
+    if request.validation is not None:
+        given = read_predictions(request.validation, independent_scores=request.independent_scores)
+        validation = match(given, request.manifest, split=request.validation_split, sources=request.sources)
+        _check_validation(matched, validation)
+    problems = Problems()
+    prompt = request.prompt or ("auto" if predictions.is_ours and request.masks is None else "")
+    if not prompt and (request.masks is not None or any(predictions.masks or ())):
+        problems.add(request.masks or predictions.path, "say with --prompt where the prompts of the masks came from")
+    masks = score_mask_files(matched, request.masks, prompt, problems, settings.tick("Masks"))
+    problems.check()
+    inputs = Inputs(matched, class_tasks(matched), binary_tasks(matched, request.positive), masks, validation)
+    if not (inputs.classes or inputs.binary or inputs.masks):
+        reason = "nothing to score: no image of the split has a diagnosis that the predictions have a column for"
+        problems.add(request.manifest, f"{reason}, or both a predicted and a true mask", None, "diagnosis")
+        problems.check()
+    return inputs
+
+
+def _check_validation(matched: Matched, validation: Matched) -> None:
+    ours, theirs = matched.predictions, validation.predictions
+    if (ours.classes, ours.groups) != (theirs.classes, theirs.groups):
+        reason = f"has the classes {', '.join(theirs.classes)}; {ours.path} has {', '.join(ours.classes)}"
+        raise InputError((Problem(theirs.path, reason, 1),), 1)
+    if ours.bundle != theirs.bundle:
+        reason = f"comes from model {theirs.bundle or 'unknown'}, {ours.path} from {ours.bundle or 'unknown'}"
+        raise InputError((Problem(theirs.path, reason, None, "bundle"),), 1)
+    shared = set(matched.truth.image_paths) & set(validation.truth.image_paths)
+    if shared:
+        reason = f"{len(shared):,} images are validation and scored images at once; choose another --validation-split"
+        raise InputError((Problem(theirs.path, reason),), 1)
+
+
+def _parts(request: Request, inputs: Inputs, settings: Settings) -> list[Part]:
+    matched, on = inputs.matched, where(inputs.matched)
+
+    def of(task: ClassTask | BinaryTask) -> str:
+        return where(matched, task.images.tolist())
+
+    held_out_classes = {task.key: task for task in class_tasks(inputs.validation)} if inputs.validation else {}
+    held_out_binary = (
+        {task.key: task for task in binary_tasks(inputs.validation, request.positive)} if inputs.validation else {}
+    )
+    parts: list[Part | None] = [
+        binary_part(task, of(task), settings, held_out_binary.get(task.key)) for task in inputs.binary[:1]
+    ]
+    parts += [class_part(task, of(task), settings, held_out_classes.get(task.key)) for task in inputs.classes]
+    parts += [
+        binary_part(task, of(task), settings, held_out_binary.get(task.key), brief=True) for task in inputs.binary[1:]
+    ]
+    if inputs.masks is not None:
+        parts.append(mask_part(inputs.masks, matched, where(matched, inputs.masks.images.tolist()), settings))
+    if inputs.binary and inputs.binary[0].threshold is not None:
+        tones = estimated_skin_tones(matched, settings) if request.estimate_skin_tone else None
+        parts.append(subgroup_part(inputs.binary[0], matched, of(inputs.binary[0]), settings, tones))
+    parts.append(answers_part(matched, inputs.classes, inputs.binary, on, settings))
+    parts.append(official_part(matched, inputs.masks, on))
+    return [part for part in parts if part is not None]
