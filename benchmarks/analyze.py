@@ -27,9 +27,12 @@ from typing import Any
 
 import numpy as np
 
+from dermoscope.bundle import Bundle
+
 HERE = Path(__file__).parent
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
 OURS, FLOAT32 = "dermoscope-auto", "dermoscope-float32"
+REFERENCE_SIZE = 256
 POLL_S = 0.05
 MARKS = (0.1, 0.5, 1.0)
 _FULL = "segment"  # images that the gate refuses end before this stage and would flatter the package
@@ -150,7 +153,8 @@ class Worker:
 
 def torch_sides(weights: Path | None) -> list[str]:
     """The eager sides: the bundle's input size, and the one the weights were trained at."""
-    return ["torch-112", "torch-256"] if weights else []
+    sizes = (Bundle.default().description.encoder.input.size, REFERENCE_SIZE)
+    return [f"torch-{size}" for size in sizes] if weights else []
 
 
 def latencies(files: list[Path], weights: Path | None, scratch: Path) -> dict[str, Any]:

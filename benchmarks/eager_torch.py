@@ -1,8 +1,9 @@
 """The same analysis in eager torch, as a user of the reference code would write it: a yardstick.
 
-Pillow decodes and resizes, torch runs encoder, heads and mask decoder (five boxes in one batch), Pillow writes masks.
-Where the boxes lie and which mask wins is the package's own code, so that only the way of computing differs. The
-heads have the shipped sizes but random weights: the bundle holds no torch weights, and the cost is the same.
+Pillow decodes and resizes, torch runs encoder, heads and mask decoder, Pillow writes masks. As in the scripts of MedSAM
+and LiteMedSAM, the decoder takes one box a pass, and every mask is brought to the size of the image. Where boxes lie
+and which mask wins is the package's own code, so that only the way of computing differs. The heads have the shipped
+sizes but random weights: the bundle holds no torch weights, and the cost is the same.
 """
 
 from __future__ import annotations
@@ -19,17 +20,17 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import load_file
 
-from dermoscope.bundle import Bundle
+from dermoscope.bundle import Bundle, Head
 from dermoscope.encoders.inputs import EncoderInput
 from dermoscope.encoders.registry import encoder_spec
-from dermoscope.encoders.tinyvit_sam import TinyViTSam
+from dermoscope.encoders.tinyvit_sam import TinyViTSam, map_statistics
 from dermoscope.heads.mlp import AveragedHead, Heads, MLPHead
 from dermoscope.segment.automatic import segment_automatically
 from dermoscope.segment.mask_decoder import PromptedMaskDecoder
 from dermoscope.segment.prompted_decoder import PromptedDecoder
 
-_MEMBERS = 3  # of each averaged head in the shipped bundle
-_FEATURE = 256
+_MEMBERS = 5  # of each averaged head in the shipped bundle
+_FEATURE, _STATISTICS = 256, 1856
 
 
 class EagerTorch:
@@ -50,12 +51,9 @@ class EagerTorch:
         self._encoder = TinyViTSam.from_state(spec, state)
         self._decoder = PromptedMaskDecoder.from_state(size, state)
         heads = description.heads
-        mean, deviation = torch.zeros(_FEATURE), torch.ones(_FEATURE)
+        self._gate = _averaged_head(description.gate.head, _STATISTICS).eval()
         self._heads = Heads(
-            {
-                head.output: AveragedHead([MLPHead(len(head.classes), mean, deviation) for _ in range(_MEMBERS)])
-                for head in (heads.gate, heads.group, heads.diagnosis, heads.malignancy)
-            }
+            {head.output: _averaged_head(head, _FEATURE) for head in (heads.group, heads.diagnosis, heads.malignancy)}
         ).eval()
 
     @torch.inference_mode()
@@ -75,12 +73,21 @@ class EagerTorch:
         pixels = np.asarray(image.resize((side, side), Image.Resampling.BOX), np.float32)
         scaled = (pixels - pixels.min()) / max(float(np.ptp(pixels)), 1e-8)
         tensor = torch.from_numpy(scaled.transpose(2, 0, 1)[None].copy())
-        embedding = self._encoder(tensor)
+        maps = self._encoder.maps(tensor)
+        embedding = maps[-1]
         marks.append(("encode", time.perf_counter()))
+        cells = embedding.shape[2] * embedding.shape[3]
+        self._gate(map_statistics(maps, torch.full_like(embedding[:, :1], 1 / cells)))
         self._heads(embedding.mean(dim=(2, 3)))
         marks.append(("classify", time.perf_counter()))
         prepared = EncoderInput(tensor.numpy(), np.empty(0, np.float32), side, side)
-        decoder = PromptedDecoder(self._decode, self._contract, embedding.numpy(), prepared, rgb.shape[:2])
+        decoder = PromptedDecoder(
+            lambda inputs: self._decode(inputs, rgb.shape[:2]),
+            self._contract,
+            embedding.numpy(),
+            prepared,
+            rgb.shape[:2],
+        )
         found = segment_automatically(rgb, decoder, self._rules)
         marks.append(("segment", time.perf_counter()))
         if found.logits is not None:
@@ -91,6 +98,18 @@ class EagerTorch:
         marks.append(("mask", time.perf_counter()))
         return {name: (end - start) * 1e3 for (_, start), (name, end) in pairwise(marks)}
 
-    def _decode(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-        masks, overlaps = self._decoder(*(torch.from_numpy(inputs[key]) for key in ("embedding", "points", "labels")))
-        return {"masks": masks.numpy(), "overlaps": overlaps.numpy()}
+    def _decode(self, inputs: Mapping[str, NDArray[Any]], shape: tuple[int, ...]) -> dict[str, NDArray[Any]]:
+        embedding, points, labels = (torch.from_numpy(inputs[key]) for key in ("embedding", "points", "labels"))
+        found = []
+        for box, kind in zip(points, labels, strict=True):
+            masks, overlaps = self._decoder(embedding, box[None], kind[None])
+            # The reference brings each mask to the size of the image before it looks at it.
+            torch.sigmoid(torch.nn.functional.interpolate(masks[:, :1], shape, mode="bilinear"))
+            found.append((masks, overlaps))
+        masks, overlaps = (torch.cat(parts).numpy() for parts in zip(*found, strict=True))
+        return {"masks": masks, "overlaps": overlaps}
+
+
+def _averaged_head(head: Head, width: int) -> AveragedHead:
+    mean, deviation = torch.zeros(width), torch.ones(width)
+    return AveragedHead([MLPHead(len(head.classes), mean, deviation) for _ in range(_MEMBERS)])

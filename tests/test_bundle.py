@@ -23,7 +23,7 @@ def folder(tmp_path: Path) -> Path:
     copy = tmp_path / "bundle"
     copy.mkdir()
     shutil.copy(DEFAULT.folder / "bundle.json", copy)
-    for name in ("encoder.onnx", "decoder.onnx", "heads.onnx", "README.md"):
+    for name in ("encoder.onnx", "decoder.onnx", "gate.onnx", "heads.onnx", "README.md"):
         (copy / name).write_bytes(name.encode() * 10)
     write_sums(copy)
     return copy
@@ -45,7 +45,9 @@ def test_a_sound_bundle_loads(folder: Path) -> None:
     assert bundle.size_bytes == sum(path.stat().st_size for path in folder.iterdir())
 
 
-@pytest.mark.parametrize("name", ["encoder.onnx", "decoder.onnx", "heads.onnx", "bundle.json", "README.md"])
+@pytest.mark.parametrize(
+    "name", ["encoder.onnx", "decoder.onnx", "gate.onnx", "heads.onnx", "bundle.json", "README.md"]
+)
 def test_a_flipped_byte_is_found(name: str, folder: Path) -> None:
     content = bytearray((folder / name).read_bytes())
     content[len(content) // 2] ^= 1
@@ -54,14 +56,16 @@ def test_a_flipped_byte_is_found(name: str, folder: Path) -> None:
         Bundle.load(folder)
 
 
-@pytest.mark.parametrize("name", ["encoder.onnx", "decoder.onnx", "heads.onnx", "bundle.json", "README.md", SUMS])
+@pytest.mark.parametrize(
+    "name", ["encoder.onnx", "decoder.onnx", "gate.onnx", "heads.onnx", "bundle.json", "README.md", SUMS]
+)
 def test_a_missing_file_is_named(name: str, folder: Path) -> None:
     (folder / name).unlink()
     with pytest.raises(BundleError, match=rf"{name} is missing from the bundle"):
         Bundle.load(folder)
 
 
-@pytest.mark.parametrize("name", ["encoder.onnx", "decoder.onnx", "heads.onnx", "bundle.json"])
+@pytest.mark.parametrize("name", ["encoder.onnx", "decoder.onnx", "gate.onnx", "heads.onnx", "bundle.json"])
 def test_a_file_without_a_sum_is_named(name: str, folder: Path) -> None:
     lines = (folder / SUMS).read_text().splitlines()
     (folder / SUMS).write_text("\n".join(line for line in lines if not line.endswith(name)))
@@ -77,7 +81,7 @@ def test_what_is_no_folder_is_named(kind: str, tmp_path: Path) -> None:
 
 
 def wrong_calibration(description: dict[str, Any]) -> None:
-    description["heads"]["gate"]["calibration"]["temperature"] = 0
+    description["gate"]["head"]["calibration"]["temperature"] = 0
 
 
 @pytest.mark.parametrize(
@@ -89,15 +93,18 @@ def wrong_calibration(description: dict[str, Any]) -> None:
         pytest.param(lambda d: d["heads"].update(more={}), r"heads\.more", id="extra field inside"),
         pytest.param(lambda d: d["encoder"]["input"].update(fit="crop"), r"encoder\.input\.fit", id="unknown fit"),
         pytest.param(lambda d: d["decoder"]["rules"].update(x=1), r"decoder\.rules", id="unknown rule"),
-        pytest.param(wrong_calibration, r"heads\.gate\.calibration\.temperature", id="temperature"),
-        pytest.param(lambda d: d["heads"]["gate_point"].update(threshold=1.5), "threshold", id="threshold"),
+        pytest.param(wrong_calibration, r"gate\.head\.calibration\.temperature", id="temperature"),
+        pytest.param(lambda d: d["gate"]["point"].update(threshold=1.5), "threshold", id="threshold"),
         pytest.param(lambda d: d["encoder"].update(graph="../encoder.onnx"), r"encoder\.graph", id="graph above"),
         pytest.param(lambda d: d["encoder"].update(graph="/etc/passwd"), r"encoder\.graph", id="absolute graph"),
         pytest.param(lambda d: d["heads"].update(graph="a/heads.onnx"), r"heads\.graph", id="graph below"),
         pytest.param(lambda d: d["heads"].update(graph="..\\heads.onnx"), r"heads\.graph", id="backslash"),
         pytest.param(lambda d: d["heads"].update(graph=".."), r"heads\.graph", id="dots"),
         pytest.param(lambda d: d["heads"].update(graph=""), r"heads\.graph", id="empty name"),
-        pytest.param(lambda d: d["heads"]["gate"]["classes"].append("x"), r"heads\.gate", id="one class too many"),
+        pytest.param(lambda d: d["gate"]["head"]["classes"].append("x"), r"gate\.head", id="one class too many"),
+        pytest.param(
+            lambda d: d["heads"].update(malignancy_definition="viennese"), "viennese", id="malignancy definition"
+        ),
         pytest.param(lambda d: d["heads"]["group"]["frequencies"].pop(), r"heads\.group", id="a frequency short"),
         pytest.param(lambda d: d["heads"]["group"]["calibration"].update(bias=[0]), r"heads\.group", id="bias short"),
     ],
@@ -182,7 +189,9 @@ def test_the_shipped_bundle_is_small() -> None:
     assert DEFAULT.size_bytes <= 45_000_000
 
 
-@pytest.mark.parametrize("name", ["encoder.onnx", "decoder.onnx", "heads.onnx", "bundle.json", "README.md"])
+@pytest.mark.parametrize(
+    "name", ["encoder.onnx", "decoder.onnx", "gate.onnx", "heads.onnx", "bundle.json", "README.md"]
+)
 def test_the_shipped_bundle_tells_nothing_about_the_machine(name: str) -> None:
     content = (DEFAULT.folder / name).read_bytes()
     for trace in (b"/work", b"/home/", b"/root/", b"site-packages", b"Traceback", b"stack_trace"):
@@ -191,7 +200,7 @@ def test_the_shipped_bundle_tells_nothing_about_the_machine(name: str) -> None:
 
 def test_the_shipped_classes_are_those_of_the_taxonomy() -> None:
     heads = DEFAULT.description.heads
-    assert heads.gate.classes == ("not skin", "skin")
+    assert DEFAULT.description.gate.head.classes == ("not skin", "skin")
     assert heads.group.classes == taxonomy.GROUPS
     assert heads.diagnosis.classes == taxonomy.HAM10000_CODES
     assert heads.malignancy.classes == ("benign", "malignant")

@@ -1,6 +1,6 @@
 """The flagship way, from bytes to an `Analysis`: each image walks it once.
 
-decode → quality → encoder (one pass) ─┬→ heads: gate, group, diagnosis, malignancy
+decode → quality → encoder (one pass) ─┬→ gate; heads: group, diagnosis, malignancy
 └→ prompts → mask decoder → selection → mask      (where the gate says skin)
 """
 
@@ -99,8 +99,9 @@ class Analyzer:
             for part in (parts.encoder, parts.decoder)
         )
         # The heads cost microseconds; float32 keeps their probabilities equal across machines.
-        self._heads = compile_graph(
-            bundle.graph_path(parts.heads), engine=engine, precision="float32", threads=1, streams=streams
+        self._gate, self._heads = (
+            compile_graph(bundle.graph_path(part), engine=engine, precision="float32", threads=1, streams=streams)
+            for part in (parts.gate, parts.heads)
         )
 
     def analyze(
@@ -129,7 +130,7 @@ class Analyzer:
             encoded = self._encoder({"image": prepared.image, "pool_weights": prepared.pool_weights})
         with clock("classify"):
             logits = self._heads({"feature": encoded["feature"]})
-            gate = self._gate(logits)
+            gate = self._judge_skin(encoded["statistics"])
             malignancy = self._malignancy(logits)
             diagnosis = _distribution(parts.heads.diagnosis, logits)
         segmented = finished = None
@@ -165,10 +166,10 @@ class Analyzer:
         )
         return Outcome(analysis, mask, drawing)
 
-    def _gate(self, logits: dict[str, NDArray[np.float32]]) -> Gate:
-        heads = self.bundle.description.heads
-        p_skin = _distribution(heads.gate, logits)["skin"]
-        threshold = heads.gate_point.threshold
+    def _judge_skin(self, statistics: NDArray[np.float32]) -> Gate:
+        part = self.bundle.description.gate
+        p_skin = _distribution(part.head, self._gate({"statistics": statistics}))["skin"]
+        threshold = part.point.threshold
         return Gate(is_skin=p_skin >= threshold, p_skin=p_skin, threshold=threshold)
 
     def _malignancy(self, logits: dict[str, NDArray[np.float32]]) -> Malignancy:

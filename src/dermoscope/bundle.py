@@ -22,6 +22,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from dermoscope.encoders.inputs import InputContract
 from dermoscope.files import sha256_of
 from dermoscope.segment.selection import SelectionRules
+from dermoscope.taxonomy import malignancy_definition
 
 SCHEMA_VERSION = 1
 DESCRIPTION = "bundle.json"
@@ -48,7 +49,7 @@ class _Record(BaseModel):
 
 
 class EncoderPart(_Record):
-    """The image encoder: `image`, `pool_weights` in; `embedding`, `feature` out."""
+    """The image encoder: `image`, `pool_weights` in; `embedding`, `feature` and `statistics` out."""
 
     name: str
     graph: FileName
@@ -84,10 +85,10 @@ class Calibration(_Record):
 
 
 class Head(_Record):
-    """One classifier on the 256-d feature.
+    """One classifier.
 
     Attributes:
-        output: Name of the logits in the heads graph.
+        output: Name of the logits in its graph.
         classes: What the logits stand for, in order.
         equal_classes: Whether the probabilities speak of a world where all classes are equally frequent.
         frequencies: Share of each class among the images the calibration was fitted on.
@@ -113,21 +114,35 @@ class OperatingPoint(_Record):
     meaning: str
 
 
-class HeadsPart(_Record):
-    """Gate, lesion group, diagnosis and malignancy on one feature: `feature` in, one array of logits a head out.
+class GatePart(_Record):
+    """Is it skin? `statistics` of all maps of the encoder in, logits out.
 
     Attributes:
-        gate: Classes `not skin`, `skin`.
+        head: Classes `not skin`, `skin`.
+        point: From which probability on an image counts as skin.
+    """
+
+    graph: FileName
+    head: Head
+    point: OperatingPoint
+
+
+def _known_definition(name: str) -> str:
+    return malignancy_definition(name).name
+
+
+class HeadsPart(_Record):
+    """Lesion group, diagnosis and malignancy: `feature`, the mean of the embedding, in, one array of logits a head out.
+
+    Attributes:
         malignancy: Classes `benign`, `malignant`, under `malignancy_definition`.
     """
 
     graph: FileName
-    gate: Head
     group: Head
     diagnosis: Head
     malignancy: Head
-    malignancy_definition: str
-    gate_point: OperatingPoint
+    malignancy_definition: Annotated[str, AfterValidator(_known_definition)]
     malignancy_point: OperatingPoint
 
 
@@ -172,6 +187,7 @@ class BundleDescription(_Record):
     licence: str
     encoder: EncoderPart
     decoder: DecoderPart
+    gate: GatePart
     heads: HeadsPart
     training_data: tuple[str, ...]
     provenance: dict[str, str]
@@ -215,7 +231,7 @@ class Bundle:
         if DESCRIPTION not in sums:
             raise BundleError(f"{folder / SUMS} does not list {DESCRIPTION}")
         description = _read_description(folder / DESCRIPTION)
-        for part in (description.encoder, description.decoder, description.heads):
+        for part in (description.encoder, description.decoder, description.gate, description.heads):
             if part.graph not in sums:
                 raise BundleError(f"{folder / SUMS} does not list the graph {part.graph}")
         return cls(folder, description, fingerprint_of(sums))
@@ -238,7 +254,7 @@ class Bundle:
             "size_bytes": self.size_bytes,
         }
 
-    def graph_path(self, part: EncoderPart | DecoderPart | HeadsPart) -> Path:
+    def graph_path(self, part: EncoderPart | DecoderPart | GatePart | HeadsPart) -> Path:
         """Where the graph of a part lies."""
         return self.folder / part.graph
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,21 +12,25 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
+from sam2_masks import Sam2Decoder
 from variants import Variant
 
-from dermoscope.encoders.inputs import prepare
+from dermoscope.encoders.inputs import EncoderInput, prepare
 from dermoscope.engine import compile_graph
 from dermoscope.evaluation.masks import mask_scores
 from dermoscope.images import decode
-from dermoscope.segment.automatic import segment_automatically
+from dermoscope.segment.automatic import Decode, segment_automatically
 from dermoscope.segment.postprocess import finish_mask
 from dermoscope.segment.prompted_decoder import PromptedDecoder
 from dermoscope.segment.prompts import Prompt, box_prompt
 
+LookAt = Callable[[EncoderInput, tuple[int, int]], Decode]
+"""Takes a prepared image and the height and width that prompts are given on."""
+
 _JITTER = (-0.05, 0.12)
 """How far each side of the ground-truth box moves outwards, as a share of the box: uniform between the two."""
 
-_BOXES = 5
+_BOXES = 4
 
 
 @dataclass(frozen=True)
@@ -56,20 +60,19 @@ def read_images(data: Path) -> list[MaskImage]:
     ]
 
 
-def dice_by_prompt(variant: Variant, images: Sequence[MaskImage], cache: Path) -> dict[str, list[float]]:
+def dice_by_prompt(variant: Variant, images: Sequence[MaskImage], weights: Path, cache: Path) -> dict[str, list[float]]:
     """Dice of each image's mask, by the source of the prompt: `auto` and `jittered box`.
 
-    The automatic way is that of the product: five saliency boxes, selection, clean-up. The jittered box takes the
+    The automatic way is that of the product: four saliency boxes, selection, clean-up. The jittered box takes the
     decoder's single mask as it is.
     """
-    encoder, decoder = compile_graph(variant.encoder_graph(cache)), compile_graph(variant.decoder_graph(cache))
+    look_at = _sam2(variant, weights) if variant.spec.architecture == "sam2-hiera" else _graphs(variant, cache)
     dice: dict[str, list[float]] = {"auto": [], "jittered box": []}
     for one in track(images, f"masks of {variant.label}"):
         rgb, truth = decode(one.image).rgb, decode(one.mask).rgb[..., 0] > 128
         height, width = truth.shape
         prepared = prepare(rgb, variant.contract)
-        embedding = encoder({"image": prepared.image, "pool_weights": prepared.pool_weights})["embedding"]
-        prompted = PromptedDecoder(decoder, variant.contract, embedding, prepared, (height, width))
+        prompted = look_at(prepared, (height, width))
         found = segment_automatically(rgb, prompted)
         finished = None if found.logits is None else finish_mask(found.logits, width, height)
         automatic = finished.mask if finished else np.zeros_like(truth)
@@ -78,6 +81,26 @@ def dice_by_prompt(variant: Variant, images: Sequence[MaskImage], cache: Path) -
         boxed = np.asarray(cv2.resize(logits[0, 0], (width, height)) > 0)
         dice["jittered box"].append(mask_scores(boxed, truth).dice)
     return dice
+
+
+def _graphs(variant: Variant, cache: Path) -> LookAt:
+    encoder, decoder = compile_graph(variant.encoder_graph(cache)), compile_graph(variant.decoder_graph(cache))
+
+    def look_at(prepared: EncoderInput, shape: tuple[int, int]) -> Decode:
+        embedding = encoder({"image": prepared.image, "pool_weights": prepared.pool_weights})["embedding"]
+        return PromptedDecoder(decoder, variant.contract, embedding, prepared, shape)
+
+    return look_at
+
+
+def _sam2(variant: Variant, weights: Path) -> LookAt:
+    decoder = Sam2Decoder(weights / f"{variant.spec.name}.safetensors", variant.contract)
+
+    def look_at(prepared: EncoderInput, shape: tuple[int, int]) -> Decode:
+        decoder.look_at(prepared, shape)
+        return decoder
+
+    return look_at
 
 
 def jittered_box(truth: NDArray[np.bool_], jitter: NDArray[np.float64]) -> Prompt:
@@ -95,7 +118,7 @@ def jittered_box(truth: NDArray[np.bool_], jitter: NDArray[np.float64]) -> Promp
 
 
 def latencies_ms(variants: Sequence[Variant], cache: Path, rounds: int) -> list[dict[str, float]]:
-    """Median milliseconds of one encoder pass and of one decode of five boxes.
+    """Median milliseconds of one encoder pass and of one decode of four boxes.
 
     The variants take turns, so that a busy moment of the machine does not count against one of them.
 

@@ -27,10 +27,6 @@ from variants import Variant, export_graphs
 
 from dermoscope.evaluation.intervals import Estimate, grouped_bootstrap
 
-_NO_MASKS = (
-    "not measured: the decoder of SAM 2 also takes two finer feature maps, which the exported graph does not give"
-)
-
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -56,7 +52,7 @@ def main() -> None:
         row["input"] = variant.contract.model_dump()
         row["images"] = _counts(chosen)
         row["probe"] = _probe_scores(fit_probes(features, chosen), fit_probes(reference, chosen), arguments.resamples)
-        row["dice"] = _dice(variant, images, arguments.cache, arguments.resamples)
+        row["dice"] = _dice(variant, images, arguments.weights, arguments.cache, arguments.resamples)
         rows.append(row)
     for row, times in zip(rows, latencies_ms(variants, arguments.cache, arguments.rounds), strict=True):
         row["latency_ms"] = times
@@ -82,13 +78,11 @@ def _probe_scores(probes: dict[str, Probe], reference: dict[str, Probe], resampl
     }
 
 
-def _dice(variant: Variant, images: list[MaskImage], cache: Path, resamples: int) -> dict[str, Any] | str:
-    if not variant.has_mask_graph:
-        return _NO_MASKS
+def _dice(variant: Variant, images: list[MaskImage], weights: Path, cache: Path, resamples: int) -> dict[str, Any]:
     file = cache / "dice" / f"{variant.key}.json"
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(dice_by_prompt(variant, images, cache)))
+        file.write_text(json.dumps(dice_by_prompt(variant, images, weights, cache)))
     ids = [one.image_id for one in images]
     estimates = {}
     for source, values in json.loads(file.read_text()).items():
@@ -104,13 +98,13 @@ def table(rows: list[dict[str, Any]]) -> str:
     lines = [
         "| encoder | train / val images | group, balanced accuracy | malignancy (`graz`), AUC "
         "| seven classes, balanced accuracy | Dice, prompt: auto | Dice, prompt: jittered box "
-        "| encode ms | decode five boxes ms |",
+        "| encode ms | decode four boxes ms |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for row in rows:
         n, probe, dice, times = row["images"], row["probe"], row["dice"], row["latency_ms"]
         scores = [_text(probe[task]["score"]) for task in probe]
-        masks = ["not measured"] * 2 if isinstance(dice, str) else [_text(dice[source]) for source in dice]
+        masks = [_text(dice[source]) for source in dice]
         cost = [str(times.get(stage, "not measured")) for stage in ("encode", "decode")]
         lines.append(_line(row["encoder"], f"{n['train']} / {n['val']}", *scores, *masks, *cost))
     lines += [

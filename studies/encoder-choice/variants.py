@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from dermoscope import torchvision_guard  # noqa: F401  (must come before transformers)
 from dermoscope.encoders.inputs import Fit, InputContract
 from dermoscope.encoders.registry import EncoderSpec, encoder_spec
-from dermoscope.training.export import EncoderWithFeature, load_parts
+from dermoscope.encoders.tinyvit_sam import embedding_mean
+from dermoscope.training.export import ENCODER_OUTPUTS, load_parts
 from dermoscope.training.onnx_graph import export_onnx
 
 # isort: split
@@ -91,11 +92,12 @@ class Sam2Embedding(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, image: Tensor) -> Tensor:
-        """Embedding maps `[B, 256, H / 16, W / 16]` of images `[B, 3, H, W]`."""
+    def forward(self, image: Tensor, pool_weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Embedding maps `[B, 256, H / 16, W / 16]` and features `[B, 256]` of images `[B, 3, H, W]`."""
         maps = self.model.get_image_features(image, return_dict=True).fpn_hidden_states
         tokens = maps[-1] + self.model.no_memory_embedding
-        return tokens.permute(1, 2, 0).reshape(image.shape[0], -1, image.shape[2] // 16, image.shape[3] // 16)
+        embedding = tokens.permute(1, 2, 0).reshape(image.shape[0], -1, image.shape[2] // 16, image.shape[3] // 16)
+        return embedding, embedding_mean(embedding, pool_weights)
 
 
 def export_graphs(variant: Variant, weights: Path, cache: Path) -> None:
@@ -114,12 +116,12 @@ def export_graphs(variant: Variant, weights: Path, cache: Path) -> None:
         if not encoder_path.exists():
             model = Sam2Model(Sam2Config())
             model.load_state_dict(load_file(file), strict=False)  # the file also holds the video part
-            export_onnx(EncoderWithFeature(Sam2Embedding(model.eval())), image, ("embedding", "feature"), encoder_path)
+            export_onnx(Sam2Embedding(model.eval()), image, ("embedding", "feature"), encoder_path)
         return
     if encoder_path.exists() and decoder_path.exists():
         return
     parts = load_parts(variant.spec, file, variant.contract)
-    export_onnx(parts.encoder, image, ("embedding", "feature"), encoder_path)
+    export_onnx(parts.encoder, image, ENCODER_OUTPUTS, encoder_path)
     prompts = {"points": torch.rand(3, 2, 2), "labels": torch.tensor([[2, 3]] * 3)}
     export_onnx(
         parts.decoder,

@@ -35,10 +35,11 @@ def main() -> None:
     parser.add_argument("--run", type=Path, default=Path("runs/main-job"))
     parser.add_argument("--bundle", type=Path, help="by default the one inside the package")
     parser.add_argument("--out", type=Path, default=Path("runs/main-job/test"))
+    parser.add_argument("--precision", choices=("auto", "float32"), default="auto")
     parser.add_argument("--split", default="test", help="val while choosing, test once")
     arguments = parser.parse_args()
     records = [r for r in read_manifest(arguments.run / "manifest.csv") if r.split == arguments.split]
-    analyzer = load_analyzer(arguments.bundle, streams=2)
+    analyzer = load_analyzer(arguments.bundle, precision=arguments.precision, streams=2)
     summary = analyze_batch([str(r.path) for r in records], arguments.out, analyzer, jobs=2, pictures=False)
     print(f"{summary.done} analysed, {summary.skipped} before, {summary.failed} failed")
     with (arguments.out / "results.csv").open(newline="") as stream:

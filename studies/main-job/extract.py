@@ -1,6 +1,7 @@
-"""Features of every image of the manifest as it is, and of the training images in random views.
+"""What the encoder says of the training and validation images as they are, and of the training images in random views.
 
-One view of each, a second one of healthy skin, and four of what is not skin, of which there are fewest images.
+One view of each; more of what is rare: healthy skin, dermatofibromas, vascular lesions, and what is not skin. Close-ups
+of what is not skin are textures that no collection has.
 
     python studies/main-job/extract.py --run runs/main-job --weights weights/litemedsam.safetensors
 
@@ -21,7 +22,7 @@ from dermoscope.encoders.registry import encoder_spec
 from dermoscope.engine import compile_graph
 from dermoscope.training.export import ENCODER, export_sam_graphs, load_parts
 from dermoscope.training.features import extract_features
-from dermoscope.training.views import ORIGINAL
+from dermoscope.training.views import CLOSE_UP, ORIGINAL
 
 ENCODER_NAME = "litemedsam"
 CONTRACT = InputContract(size=112, fit="squash", scaling="min-max", map_size=28)
@@ -35,13 +36,21 @@ def main() -> None:
     if not (arguments.run / ENCODER).exists():
         export_sam_graphs(load_parts(encoder_spec(ENCODER_NAME), arguments.weights, CONTRACT), CONTRACT, arguments.run)
     encoder = compile_graph(arguments.run / ENCODER, streams=2, threads=2)
-    records = list(read_manifest(arguments.run / "manifest.csv"))
+    records = [record for record in read_manifest(arguments.run / "manifest.csv") if record.split != "test"]
     table = arguments.run / "features.npz"
     extract_features(records, [ORIGINAL], encoder, CONTRACT, table)
     training = [record for record in records if record.split == "train"]
     not_skin = [record for record in training if record.diagnosis == taxonomy.NOT_SKIN]
     healthy = [record for record in training if record.source == HEALTHY]
-    plan = {"view-1": training, "view-2": healthy + not_skin, "view-3": not_skin, "view-4": not_skin}
+    rare = [record for record in training if record.diagnosis in ("DF", "VASC")]
+    plan = {
+        "view-1": training,
+        "view-2": healthy + not_skin + rare,
+        "view-3": rare,
+        "view-4": rare,
+        f"{CLOSE_UP}-1": not_skin,
+        f"{CLOSE_UP}-2": not_skin,
+    }
     for view, chosen in plan.items():
         extract_features(chosen, [view], encoder, CONTRACT, table)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -57,7 +58,7 @@ def main() -> None:
         finished = None if found.logits is None else finish_mask(found.logits, image.width, image.height)
         scores.append(mask_scores(finished.mask if finished else np.zeros_like(truth), truth))
         selection_scores.append(found.score)
-        fates.update(candidate.reason or "second best" for candidate in found.candidates)
+        fates.update(_kind(candidate.reason) or "second best" for candidate in found.candidates)
     for name in ("dice", "jaccard", "thresholded_jaccard", "pixel_accuracy"):
         values = np.array([getattr(score, name) for score in scores])
         estimate = grouped_bootstrap(lambda rows, v=values: float(v[rows].mean()), [r.image_id for r in records])
@@ -70,6 +71,10 @@ def main() -> None:
         expected = [expected_overlap(score, slope, intercept) for score in selection_scores]
         print(f"confidence: mean absolute error {np.mean(np.abs(np.array(expected) - dice)):.3f}")
         arguments.fit.write_text(json.dumps({"slope": slope, "intercept": intercept}) + "\n")
+
+
+def _kind(reason: str) -> str:
+    return re.sub(r"[\d.]+ ?%?", "…", reason)
 
 
 if __name__ == "__main__":

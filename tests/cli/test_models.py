@@ -10,7 +10,8 @@ import torch
 from dermoscope.bundle import Bundle
 from dermoscope.cli import main
 from dermoscope.encoders.tinyvit_sam import TinyViTSam
-from tests.sam_states import original_encoder_state
+from dermoscope.segment.mask_decoder import PromptedMaskDecoder
+from tests.sam_states import original_decoder_state, original_encoder_state
 
 
 def test_verify_the_shipped_bundle(capsys: pytest.CaptureFixture[str]) -> None:
@@ -35,7 +36,8 @@ def test_verify_a_missing_bundle(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 def test_import(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    torch.save(original_encoder_state(TinyViTSam(4)), tmp_path / "mobile_sam.pt")
+    state = original_encoder_state(TinyViTSam(4)) | original_decoder_state(PromptedMaskDecoder(64))
+    torch.save(state, tmp_path / "mobile_sam.pt")
     assert main(["models", "import", "mobile_sam.pt", "--encoder", "mobilesam"]) == 0
     assert (tmp_path / "mobilesam.safetensors").is_file()
     assert "Apache-2.0" in capsys.readouterr().out
@@ -64,6 +66,6 @@ def test_import_refuses(
 def test_import_without_the_extra_says_what_to_install(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, "dermoscope.encoders.convert", None)
+    monkeypatch.setitem(sys.modules, "dermoscope.training.checkpoints", None)
     assert main(["models", "import", str(tmp_path / "weights.pt"), "--encoder", "mobilesam"]) == 1
     assert 'pip install "dermoscope[train]"' in capsys.readouterr().err

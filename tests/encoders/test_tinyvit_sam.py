@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 
 from dermoscope.encoders.registry import encoder_spec
-from dermoscope.encoders.tinyvit_sam import TinyViTSam, embedding_mean, timm_names
+from dermoscope.encoders.tinyvit_sam import TinyViTSam, embedding_mean, map_statistics, timm_names
 from tests.sam_states import original_encoder_state, shuffled
 
 
@@ -131,3 +131,24 @@ def test_mobilesam_loads_and_sees_the_image(real_weights: Path) -> None:
     assert plain.shape == (256, 16, 16)
     change = (spot - plain).square().mean(0)
     assert change[6:10, 6:10].mean() > 5 * change[[0, 0, -1, -1], [0, -1, 0, -1]].mean()
+
+
+def test_the_maps_end_with_the_embedding(encoder: TinyViTSam) -> None:
+    images = torch.rand(1, 3, 64, 64)
+    with torch.inference_mode():
+        maps = encoder.maps(images)
+        torch.testing.assert_close(maps[-1], encoder(images))
+    assert [one.shape[1] for one in maps] == [64, 128, 160, 320, 256]
+    sides = [one.shape[2] for one in maps]
+    assert sides == sorted(sides, reverse=True)
+    assert sides[0] == 4 * sides[-1]
+
+
+def test_map_statistics_are_mean_and_deviation_over_what_shows_image() -> None:
+    torch.manual_seed(0)
+    fine, coarse = torch.rand(1, 3, 8, 8), torch.rand(1, 2, 4, 4)
+    weights = torch.zeros(1, 1, 4, 4)
+    weights[..., :2, :3] = 1 / 6
+    seen = [fine[0, :, :4, :6].flatten(1), coarse[0, :, :2, :3].flatten(1)]
+    expected = torch.cat([torch.cat([one.mean(1), one.std(1, correction=0)]) for one in seen])
+    torch.testing.assert_close(map_statistics((fine, coarse), weights)[0], expected, atol=1e-4, rtol=1e-4)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -20,8 +21,9 @@ from dermoscope.segment.mask_decoder import PromptedMaskDecoder
 from dermoscope.training.export import (
     DECODER,
     ENCODER,
+    GATE,
     HEADS,
-    EncoderWithFeature,
+    EncoderWithSummaries,
     TorchParts,
     check_graphs,
     export_heads,
@@ -40,47 +42,54 @@ pytestmark = [
 ]
 
 
-class TinyEncoder(nn.Module):
+class TinyEncoder(TinyViTSam):
     def __init__(self) -> None:
-        super().__init__()
+        nn.Module.__init__(self)
         torch.manual_seed(0)
         self.layer = nn.Conv2d(3, 256, 4, stride=4)
 
-    def forward(self, images: Tensor) -> Tensor:
-        return torch.tanh(self.layer(images))
+    def maps(self, images: Tensor) -> tuple[Tensor, ...]:
+        return F.interpolate(images, scale_factor=0.5), torch.tanh(self.layer(images))
 
 
-def parts_and_heads() -> tuple[TorchParts, dict[str, MLPHead]]:
+STATISTICS = 2 * (3 + 256)
+Exported = tuple[Path, TorchParts, MLPHead, dict[str, MLPHead]]
+
+
+def head(classes: int, width: int = 256) -> MLPHead:
+    return MLPHead(classes, torch.zeros(width), torch.ones(width), (8,)).eval()
+
+
+def parts_and_heads() -> tuple[TorchParts, MLPHead, dict[str, MLPHead]]:
     decoder = shuffled(PromptedMaskDecoder(CONTRACT.size))
     assert isinstance(decoder, PromptedMaskDecoder)
-    heads = {
-        name: MLPHead(k, torch.zeros(256), torch.ones(256), (8,)).eval() for name, k in (("gate", 2), ("group", 5))
-    }
-    return TorchParts(EncoderWithFeature(TinyEncoder()).eval(), decoder), heads
+    heads = {"malignancy": head(2), "group": head(5)}
+    return TorchParts(EncoderWithSummaries(TinyEncoder()).eval(), decoder), head(2, STATISTICS), heads
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, TorchParts, dict[str, MLPHead]]:
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     folder = tmp_path_factory.mktemp("bundle")
-    parts, heads = parts_and_heads()
+    parts, gate, heads = parts_and_heads()
     export_sam_graphs(parts, CONTRACT, folder)
-    export_heads(heads, 256, folder)
-    return folder, parts, heads
+    export_heads({"gate": gate}, "statistics", STATISTICS, folder / GATE)
+    export_heads(heads, "feature", 256, folder / HEADS)
+    return folder, parts, gate, heads
 
 
-def checks_of(parts: TorchParts, heads: dict[str, MLPHead], folder: Path) -> tuple[GraphCheck, ...]:
+def checks_of(parts: TorchParts, gate: MLPHead, heads: dict[str, MLPHead], folder: Path) -> tuple[GraphCheck, ...]:
     random = np.random.default_rng(0)
     prepared = [prepare(random.integers(0, 256, (20, 30, 3), dtype=np.uint8), CONTRACT) for _ in range(2)]
-    return check_graphs(parts, heads, [(p.image, p.pool_weights) for p in prepared], CONTRACT, folder)
+    return check_graphs(parts, gate, heads, [(p.image, p.pool_weights) for p in prepared], CONTRACT, folder)
 
 
 def test_every_graph_agrees_with_torch_on_every_engine(
-    exported: tuple[Path, TorchParts, dict[str, MLPHead]],
+    exported: Exported,
 ) -> None:
-    folder, parts, heads = exported
-    checks = checks_of(parts, heads, folder)
-    outputs = [(ENCODER, "embedding"), (ENCODER, "feature"), (DECODER, "masks"), (DECODER, "overlaps")]
-    outputs += [(HEADS, "gate"), (HEADS, "group")]
+    folder, parts, gate, heads = exported
+    checks = checks_of(parts, gate, heads, folder)
+    outputs = [(ENCODER, "embedding"), (ENCODER, "feature"), (ENCODER, "statistics")]
+    outputs += [(DECODER, "masks"), (DECODER, "overlaps"), (GATE, "gate"), (HEADS, "malignancy"), (HEADS, "group")]
     assert [(check.graph, check.output) for check in checks] == outputs * 3
     assert {check.images for check in checks} == {2}
     for check in checks:
@@ -89,19 +98,20 @@ def test_every_graph_agrees_with_torch_on_every_engine(
             assert check.largest_difference < 0.02 * max(1.0, check.scale), check
 
 
-def test_the_check_sees_a_wrong_graph(exported: tuple[Path, TorchParts, dict[str, MLPHead]]) -> None:
-    folder, parts, heads = exported
-    other = MLPHead(2, torch.ones(256), torch.ones(256), (8,)).eval()
-    checks = checks_of(parts, heads | {"gate": other}, folder)
+@pytest.mark.parametrize("name", ["gate", "malignancy"])
+def test_the_check_sees_a_wrong_graph(exported: Exported, name: str) -> None:
+    folder, parts, gate, heads = exported
+    width = STATISTICS if name == "gate" else 256
+    other = MLPHead(2, torch.ones(width), torch.ones(width), (8,)).eval()
+    gate, heads = (other, heads) if name == "gate" else (gate, heads | {name: other})
+    checks = checks_of(parts, gate, heads, folder)
     wrong = {check.output for check in checks if check.largest_difference > 0.05 and "float32" in check.engine}
-    assert wrong == {"gate"}
+    assert wrong == {name}
 
 
 @pytest.mark.parametrize(("prompts", "points"), [(1, 1), (5, 2), (2, 4)])
-def test_the_decoder_takes_any_number_of_prompts(
-    exported: tuple[Path, TorchParts, dict[str, MLPHead]], prompts: int, points: int
-) -> None:
-    folder, parts, _ = exported
+def test_the_decoder_takes_any_number_of_prompts(exported: Exported, prompts: int, points: int) -> None:
+    folder, parts, *_ = exported
     inputs = {
         "embedding": torch.rand(1, 256, 4, 4),
         "points": torch.rand(prompts, points, 2) * 16,
@@ -116,10 +126,10 @@ def test_the_decoder_takes_any_number_of_prompts(
 
 
 def test_the_feature_is_the_weighted_mean_of_the_map() -> None:
-    encoder = EncoderWithFeature(TinyEncoder())
+    encoder = EncoderWithSummaries(TinyEncoder())
     weights = torch.zeros(1, 1, 4, 4)
     weights[0, 0, 1, 2] = 1
-    embedding, feature = encoder(torch.rand(1, 3, 16, 16), weights)
+    embedding, feature, _ = encoder(torch.rand(1, 3, 16, 16), weights)
     torch.testing.assert_close(feature, embedding[:, :, 1, 2])
 
 
@@ -137,8 +147,8 @@ def test_parts_come_from_one_file_in_the_original_names(tmp_path: Path) -> None:
         assert all(torch.equal(value, theirs.state_dict()[name]) for name, value in ours.state_dict().items())
 
 
-def test_what_is_written_loads(exported: tuple[Path, TorchParts, dict[str, MLPHead]]) -> None:
-    folder, _, _ = exported
+def test_what_is_written_loads(exported: Exported) -> None:
+    folder, *_ = exported
     description = Bundle.default().description
     write_bundle(description, folder)
     loaded = Bundle.load(folder)
@@ -151,5 +161,6 @@ def test_what_is_written_loads(exported: tuple[Path, TorchParts, dict[str, MLPHe
         "bundle.json",
         DECODER,
         ENCODER,
+        GATE,
         HEADS,
     ]

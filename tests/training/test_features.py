@@ -25,7 +25,8 @@ class MeanEncoder:
 
     def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> Arrays:
         self.calls += 1
-        return {"feature": np.full((1, 256), inputs["image"].mean(), np.float32)}
+        mean = inputs["image"].mean()
+        return {"feature": np.full((1, 256), mean, np.float32), "statistics": np.full((1, 6), -mean, np.float32)}
 
 
 @pytest.fixture
@@ -42,10 +43,11 @@ def test_every_image_in_every_view_once(records: list[Record], tmp_path: Path) -
     table = extract_features(records, ["original", "view1"], encoder, CONTRACT, path)
     assert encoder.calls == 6
     assert table.rows == tuple(f"S/{name}/{view}" for view in ("original", "view1") for name in "abc")
-    assert table.features.dtype == np.float32
+    assert table.feature.dtype == np.float32
     stored = FeatureTable.load(path)
     assert stored.rows == table.rows
-    assert np.array_equal(stored.features, table.features)
+    assert np.array_equal(stored.feature, table.feature)
+    assert np.array_equal(stored.statistics, table.statistics)
     assert [file.name for file in path.parent.iterdir()] == ["features.npz"]
 
 
@@ -54,7 +56,8 @@ def test_only_what_is_missing_is_computed(records: list[Record], tmp_path: Path)
     encoder = MeanEncoder()
     table = extract_features(records, ["original"], encoder, CONTRACT, tmp_path / "f.npz")
     assert encoder.calls == 1
-    assert np.array_equal(table.features[:2], first.features)
+    assert np.array_equal(table.feature[:2], first.feature)
+    assert np.array_equal(table.statistics, -table.feature[:, :6])
 
 
 def test_features_come_in_the_order_asked_for(records: list[Record], tmp_path: Path) -> None:
@@ -65,12 +68,16 @@ def test_features_come_in_the_order_asked_for(records: list[Record], tmp_path: P
     features, owners = table.all_views_of([records[2], records[0]])
     assert owners.tolist() == [1, 0, 1, 0]
     assert features[2:, 0].tolist() == [dark, light]
+    assert table.of([records[0]], "original", "statistics")[0].tolist() == [-dark] * 6
+    assert np.array_equal(
+        table.all_views_of([records[0]], "statistics")[0][:, 0], [-f for f in features[owners == 1][:, 0]]
+    )
 
 
 def test_an_image_never_extracted_is_named(records: list[Record]) -> None:
     with pytest.raises(KeyError, match="S/a/original"):
-        FeatureTable((), np.zeros((0, 256), np.float32)).of(records, "original")
+        FeatureTable((), np.zeros((0, 256), np.float32), np.zeros((0, 6), np.float32)).of(records, "original")
 
 
 def test_an_absent_table_is_empty(tmp_path: Path) -> None:
-    assert FeatureTable.load(tmp_path / "none.npz").features.shape == (0, 256)
+    assert FeatureTable.load(tmp_path / "none.npz").rows == ()

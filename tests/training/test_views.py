@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from dermoscope.training import views
-from dermoscope.training.views import ORIGINAL, make_view
+from dermoscope.training.views import CLOSE_UP, ORIGINAL, make_view
 
 CHANGES = [
     views.turn_or_flip,
@@ -39,6 +39,13 @@ def test_a_view_is_the_same_tomorrow_and_its_own_for_each_name_image_and_seed() 
         make_view(picture(), "a", "view1", seed=1),
     ):
         assert not np.array_equal(first, other)
+
+
+def test_a_close_up_shows_a_small_part() -> None:
+    rgb = np.full((64, 64, 3), 120, np.uint8)
+    areas = [make_view(rgb, str(number), f"{CLOSE_UP}-1")[..., 0].size / rgb[..., 0].size for number in range(40)]
+    assert max(areas) <= 0.42
+    assert min(areas) >= 0.02
 
 
 def test_views_never_change_the_image_they_are_made_from() -> None:

@@ -31,7 +31,7 @@ def import_weights(checkpoint: Path, /, *, encoder: str, out: Path | None = None
     if encoder not in ENCODERS:
         return fail(f"--encoder: unknown encoder {encoder!r}; known: {', '.join(ENCODERS)}", ExitCode.USAGE)
     try:
-        from dermoscope.encoders.convert import WeightsError, import_checkpoint
+        from dermoscope.training.checkpoints import WeightsError, import_checkpoint
     except ModuleNotFoundError as error:
         return fail(f'{error.name} is not installed; run: pip install "dermoscope[train]"')
     target = out or Path(f"{encoder}.safetensors")

@@ -12,10 +12,11 @@ References:
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dermoscope import torchvision_guard  # noqa: F401  (must come before timm)
@@ -27,6 +28,7 @@ from timm.layers import LayerNorm2d
 
 EMBEDDING_CHANNELS = 256
 _TRUNK_CHANNELS = 320
+_LEAST_VARIANCE = 1e-6  # keeps the root differentiable, and bfloat16 from a negative one
 
 
 class TinyViTSam(nn.Module):
@@ -80,7 +82,18 @@ class TinyViTSam(nn.Module):
         Returns:
             Embedding map `[B, 256, H / (4 * patch_stride), W / (4 * patch_stride)]`.
         """
-        return cast(Tensor, self.neck(self.stages(self.patch_embed(images))))
+        return self.maps(images)[-1]
+
+    def maps(self, images: Tensor) -> tuple[Tensor, ...]:
+        """The map after each stage of the trunk, finest first, and the embedding map of `forward` as the last.
+
+        Args:
+            images: As for `forward`.
+        """
+        found = [self.patch_embed(images)]
+        for stage in self.stages.children():
+            found.append(stage(found[-1]))
+        return (*found[1:], self.neck(found[-1]))
 
 
 def timm_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -126,3 +139,25 @@ def embedding_mean(embedding: Tensor, pool_weights: Tensor) -> Tensor:
         `[B, 256]`.
     """
     return torch.sum(embedding * pool_weights, dim=(2, 3))
+
+
+def map_statistics(maps: Sequence[Tensor], pool_weights: Tensor) -> Tensor:
+    """Mean and standard deviation of every channel of several maps, over the cells that show image.
+
+    The coarse map knows what is in an image, the finer ones what it is made of: textures differ from skin there.
+
+    Args:
+        maps: `[B, C, h, w]` each, of any resolution.
+        pool_weights: `[B, 1, H, W]`, not negative; shared out over the cells of each map.
+
+    Returns:
+        `[B, 2 ΣC]`: mean and standard deviation of the first map, then of the second, and so on.
+    """
+    found = []
+    for one in maps:
+        weights = F.interpolate(pool_weights, one.shape[2:], mode="nearest")
+        weights = weights / weights.sum(dim=(2, 3), keepdim=True)
+        mean = torch.sum(one * weights, dim=(2, 3), keepdim=True)
+        variance = torch.sum((one - mean) ** 2 * weights, dim=(2, 3))
+        found += [mean.flatten(1), torch.sqrt(variance + _LEAST_VARIANCE)]
+    return torch.cat(found, dim=1)

@@ -94,7 +94,7 @@ def fit_probe(train: FeatureSet, development: FeatureSet, classes: int, recipe: 
             optimiser.step()
             schedule.step()
         score = balanced_accuracy_score(development.labels, logits_of(head, development.features).argmax(1))
-        if score > best_score:
+        if score >= best_score:  # among equals the later one: accuracy is full long before the margin is
             best_score, best_state = score, copy.deepcopy(head.state_dict())
     head.load_state_dict(best_state)
     return head.eval()

@@ -134,12 +134,15 @@ class PromptedMaskDecoder(nn.Module):
         return masks, cast(Tensor, net.iou_prediction_head(tokens[:, 0]))
 
 
+_UNUSED = ("prompt_encoder.mask_downscaling.", "prompt_encoder.point_embeddings.")
+
+
 def decoder_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Translate prompt encoder and mask decoder of an original SAM checkpoint to the names used here."""
     kinds = [state[f"prompt_encoder.point_embeddings.{kind}.weight"] for kind in range(4)]
     renamed = {"point_kinds": torch.cat(kinds)}
     for key, value in state.items():
-        if key.startswith(("image_encoder.", "prompt_encoder.mask_downscaling.", "prompt_encoder.point_embeddings.")):
+        if not key.startswith(("prompt_encoder.", "mask_decoder.")) or key.startswith(_UNUSED):
             continue
         name = key
         for old, new in _RENAMES:

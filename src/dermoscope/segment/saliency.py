@@ -10,6 +10,8 @@ Reference: Otsu, A threshold selection method from gray-level histograms, IEEE T
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -28,10 +30,6 @@ FEATURE_NAMES = (
 )
 """What the last axis of `saliency_features` holds."""
 
-# Logistic regression on 800 pixels of each of 958 ISIC 2018 training images, in the order of FEATURE_NAMES.
-_WEIGHTS = np.array([-2.395, 2.166, 4.299, 0.820, 0.241, 1.235, -2.486, -10.082, 3.041, 4.710], np.float32)
-_BIAS = np.float32(-1.893)
-
 _SIDE = 96
 _HAIR = 5
 _SMOOTHING = 1.2
@@ -42,19 +40,38 @@ _CENTRE_SPREAD = 0.18
 _AREA_POWER = 0.5
 
 
-def lesion_saliency(rgb: NDArray[np.uint8], view: NDArray[np.bool_]) -> NDArray[np.float32]:
+@dataclass(frozen=True)
+class SaliencyModel:
+    """The logistic model; `studies/main-job/saliency.py` fits it.
+
+    Attributes:
+        weights: One a feature, in the order of `FEATURE_NAMES`.
+        bias: Log-odds where every feature is zero.
+    """
+
+    weights: tuple[float, ...] = (-2.343, 2.294, 4.077, 0.827, 0.257, 1.239, -2.465, -9.745, 3.845, 4.127)
+    bias: float = -1.867
+
+
+DEFAULT_MODEL = SaliencyModel()
+
+
+def lesion_saliency(
+    rgb: NDArray[np.uint8], view: NDArray[np.bool_], model: SaliencyModel = DEFAULT_MODEL
+) -> NDArray[np.float32]:
     """Probability that each pixel belongs to the lesion, judged on a copy of at most 96 pixels.
 
     Args:
         rgb: 8-bit image of shape (height, width, 3), long side about 256 pixels: hair is taken to be thinner than 5.
         view: Boolean field of view of the same height and width.
+        model: The logistic model.
 
     Returns:
         Array of shape (h, w) with the aspect ratio of the image, long side at most 96, values from 0 to 1; close to
         zero outside the field of view.
     """
     features, inside = saliency_features(rgb, view)
-    saliency = 1 / (1 + np.exp(-(features @ _WEIGHTS + _BIAS)))
+    saliency = 1 / (1 + np.exp(-(features @ np.array(model.weights, np.float32) + np.float32(model.bias))))
     saliency[~inside] = 0
     return np.asarray(cv2.GaussianBlur(saliency, (0, 0), 1.0), np.float32)
 

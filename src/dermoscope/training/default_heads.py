@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.model_selection import GroupKFold
 from torch import nn
 
 from dermoscope.bundle import Calibration, Head, OperatingPoint
@@ -14,9 +15,11 @@ from dermoscope.data.manifest import Record
 from dermoscope.heads.calibration import calibrated_probabilities, fit_calibration
 from dermoscope.heads.fit import FeatureSet, ProbeRecipe, fit_probe, logits_of
 from dermoscope.heads.mlp import AveragedHead
-from dermoscope.training.features import FeatureTable
+from dermoscope.training.features import FeatureTable, row_name
 from dermoscope.training.tasks import Task
 from dermoscope.training.views import ORIGINAL
+
+_LEAST = 1e-9
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,9 @@ def fit_head(
     """
     train, train_labels = labelled(task, records, "train")
     val, val_labels = labelled(task, records, "val")
-    views, owners = features.all_views_of(train)
+    views, owners = features.all_views_of(train, task.reads)
     training = FeatureSet(views, train_labels[owners])
-    development = FeatureSet(features.of(val, ORIGINAL), val_labels)
+    development = FeatureSet(features.of(val, ORIGINAL, task.reads), val_labels)
     classes = len(task.classes)
     members = [fit_probe(training, development, classes, recipe, seed) for seed in seeds]
     module = AveragedHead(members).eval()
@@ -66,6 +69,38 @@ def fit_head(
     return FittedHead(module, head)
 
 
+def out_of_fold(
+    task: Task,
+    records: Sequence[Record],
+    judged: Sequence[Record],
+    features: FeatureTable,
+    recipe: ProbeRecipe,
+    seeds: Sequence[int],
+    *,
+    folds: int = 4,
+) -> NDArray[np.float64]:
+    """Calibrated probabilities `[N, K]` of training images, each by a head that has not seen it or its lesion.
+
+    The validation images alone are too few to say where one image in three hundred lies.
+
+    Args:
+        task: What to learn.
+        records: The manifest, as for `fit_head`.
+        judged: Which of the training images to judge.
+        features: What the heads read.
+        recipe: Hyperparameters.
+        seeds: One member of each averaged head each.
+        folds: How often to train; each time without the judged images of one fold.
+    """
+    found = np.zeros((len(judged), len(task.classes)))
+    groups = [f"{record.source}/{record.group_id}" for record in judged]
+    for _, held in GroupKFold(folds, shuffle=True, random_state=0).split(groups, groups=groups):
+        out = {row_name(judged[index], "") for index in held}
+        fitted = fit_head(task, [r for r in records if row_name(r, "") not in out], features, recipe, seeds)
+        found[held] = probabilities(fitted, features.of([judged[index] for index in held], ORIGINAL, task.reads))
+    return found
+
+
 def labelled(task: Task, records: Sequence[Record], split: str) -> tuple[list[Record], NDArray[np.int64]]:
     """The images of a split that have an answer for a task, and the answers."""
     chosen = [record for record in records if record.split == split and task.label(record) is not None]
@@ -73,34 +108,31 @@ def labelled(task: Task, records: Sequence[Record], split: str) -> tuple[list[Re
 
 
 def probabilities(fitted: FittedHead, features: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Calibrated probabilities `[N, K]` of features `[N, 256]`."""
+    """Calibrated probabilities `[N, K]` of what the head reads, `[N, F]`."""
     calibration = fitted.head.calibration
     return calibrated_probabilities(
         logits_of(fitted.module, features), calibration.temperature, np.array(calibration.bias)
     )
 
 
-def gate_point(
-    p_skin: NDArray[np.floating],
-    skin: NDArray[np.bool_],
-    dermoscopic: NDArray[np.bool_],
-    *,
-    refused: float,
-) -> OperatingPoint:
-    """The threshold with the highest balanced accuracy among those that refuse few dermoscopic images.
+def gate_point(p_skin: NDArray[np.floating], *, refused: float) -> OperatingPoint:
+    """The threshold that refuses a share of the dermoscopic images, as far from its neighbours as can be.
+
+    What is not skin has no say: the few kinds of it that we hold cannot speak for all that will come, so the gate is
+    as strict as dermoscopic images allow.
 
     Args:
-        p_skin: Probability of skin for the validation images.
-        skin: Which of them show skin.
-        dermoscopic: Which of them are whole dermoscopic images.
-        refused: Largest share of the dermoscopic images that may be refused, 0 to 1.
+        p_skin: Probability of skin for dermoscopic images that the gate has not seen.
+        refused: Largest share of them that may be refused, 0 to 1 (exclusive).
     """
-    allowed = float(np.quantile(p_skin[dermoscopic], refused, method="lower"))
-    candidates = np.unique(p_skin[p_skin <= allowed])
-    balanced = [((p_skin[skin] >= c).mean() + (p_skin[~skin] < c).mean()) / 2 for c in candidates]
+    ordered = np.sort(p_skin)
+    count = int(refused * len(ordered))
+    # Halfway in log-odds between the last image refused and the first one let through.
+    neighbours = np.clip(ordered[[max(count - 1, 0), count]], _LEAST, 1 - _LEAST)
+    threshold = 1 / (1 + np.exp(-np.mean(np.log(neighbours / (1 - neighbours)))))
     return OperatingPoint(
-        threshold=_rounded_down(float(candidates[int(np.argmax(balanced))])),
-        meaning=f"highest balanced accuracy that refuses at most {refused:.2%} of the dermoscopic validation images",
+        threshold=_rounded_down(float(threshold)),
+        meaning=f"refuses {count / len(ordered):.2%} of {len(ordered):,} dermoscopic images it had not seen",
     )
 
 

@@ -15,14 +15,15 @@ from torch import Tensor, nn
 from dermoscope.bundle import DESCRIPTION, BundleDescription, GraphCheck, write_sums
 from dermoscope.encoders.inputs import InputContract
 from dermoscope.encoders.registry import EncoderSpec
-from dermoscope.encoders.tinyvit_sam import TinyViTSam, embedding_mean
+from dermoscope.encoders.tinyvit_sam import TinyViTSam, embedding_mean, map_statistics
 from dermoscope.engine import EngineName, Precision, compile_graph
 from dermoscope.heads.mlp import Heads
 from dermoscope.segment.mask_decoder import PromptedMaskDecoder
 from dermoscope.training.model_card import model_card
 from dermoscope.training.onnx_graph import export_onnx, largest_difference
 
-ENCODER, DECODER, HEADS = "encoder.onnx", "decoder.onnx", "heads.onnx"
+ENCODER, DECODER, GATE, HEADS = "encoder.onnx", "decoder.onnx", "gate.onnx", "heads.onnx"
+ENCODER_OUTPUTS = ("embedding", "feature", "statistics")
 _ENGINES: tuple[tuple[str, EngineName, Precision], ...] = (
     ("openvino, fastest precision", "openvino", "auto"),
     ("openvino, float32", "openvino", "float32"),
@@ -30,35 +31,35 @@ _ENGINES: tuple[tuple[str, EngineName, Precision], ...] = (
 )
 
 
-class EncoderWithFeature(nn.Module):
-    """An encoder that also gives the pooled feature.
+class EncoderWithSummaries(nn.Module):
+    """A TinyViT-SAM encoder that also gives what the heads read: the pooled feature and the statistics of all its maps.
 
     Args:
-        encoder: Images `[B, 3, H, W]` to embedding maps `[B, 256, h, w]`.
+        encoder: The encoder.
     """
 
-    def __init__(self, encoder: nn.Module) -> None:
+    def __init__(self, encoder: TinyViTSam) -> None:
         super().__init__()
         self.encoder = encoder
 
-    def forward(self, image: Tensor, pool_weights: Tensor) -> tuple[Tensor, Tensor]:
-        """Embedding map and feature `[B, 256]` of images with their pool weights `[B, 1, h, w]`."""
-        embedding = self.encoder(image)
-        return embedding, embedding_mean(embedding, pool_weights)
+    def forward(self, image: Tensor, pool_weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Embedding map, feature `[B, 256]` and statistics `[B, S]` of images with pool weights `[B, 1, h, w]`."""
+        maps = self.encoder.maps(image)
+        return maps[-1], embedding_mean(maps[-1], pool_weights), map_statistics(maps, pool_weights)
 
 
 @dataclass(frozen=True)
 class TorchParts:
     """The torch modules behind the graphs of a bundle."""
 
-    encoder: EncoderWithFeature
+    encoder: EncoderWithSummaries
     decoder: PromptedMaskDecoder
 
 
 def load_parts(spec: EncoderSpec, weights: Path, contract: InputContract) -> TorchParts:
     """Encoder and decoder from one safetensors file in the names of the original SAM code."""
     state = load_file(weights)
-    encoder = EncoderWithFeature(TinyViTSam.from_state(spec, state)).eval()
+    encoder = EncoderWithSummaries(TinyViTSam.from_state(spec, state)).eval()
     return TorchParts(encoder, PromptedMaskDecoder.from_state(contract.size, state))
 
 
@@ -68,7 +69,7 @@ def export_sam_graphs(parts: TorchParts, contract: InputContract, folder: Path) 
     export_onnx(
         parts.encoder,
         {"image": torch.rand(1, 3, size, size), "pool_weights": torch.full((1, 1, cells, cells), 1 / cells**2)},
-        ("embedding", "feature"),
+        ENCODER_OUTPUTS,
         folder / ENCODER,
     )
     export_onnx(
@@ -84,19 +85,22 @@ def export_sam_graphs(parts: TorchParts, contract: InputContract, folder: Path) 
     )
 
 
-def export_heads(heads: Mapping[str, nn.Module], features: int, folder: Path) -> None:
-    """Write all heads as one graph, one output a head."""
-    export_onnx(
-        Heads(heads).eval(),
-        {"feature": torch.rand(2, features)},
-        tuple(heads),
-        folder / HEADS,
-        dynamic={"feature": {0: "images"}},
-    )
+def export_heads(heads: Mapping[str, nn.Module], input_name: str, width: int, path: Path) -> None:
+    """Write heads as one graph, one output a head.
+
+    Args:
+        heads: The heads by the name of their output.
+        input_name: What they read, an output of the encoder's graph: `feature` or `statistics`.
+        width: Length of that input.
+        path: The file to write.
+    """
+    example = {input_name: torch.rand(2, width)}
+    export_onnx(Heads(heads).eval(), example, tuple(heads), path, dynamic={input_name: {0: "images"}})
 
 
 def check_graphs(
     parts: TorchParts,
+    gate: nn.Module,
     heads: Mapping[str, nn.Module],
     inputs: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]],
     contract: InputContract,
@@ -106,7 +110,8 @@ def check_graphs(
 
     Args:
         parts: The torch modules.
-        heads: The torch heads by output name.
+        gate: The torch gate.
+        heads: The other torch heads by output name.
         inputs: Prepared images and pool weights.
         contract: Input contract of the encoder.
         folder: Where the graphs lie.
@@ -116,14 +121,16 @@ def check_graphs(
     references: dict[tuple[str, str], list[NDArray[np.float32]]] = {}
     with torch.inference_mode():
         for image, weights in inputs:
-            embedding, feature = parts.encoder(torch.from_numpy(image), torch.from_numpy(weights))
+            embedding, feature, statistics = parts.encoder(torch.from_numpy(image), torch.from_numpy(weights))
             masks, overlaps = parts.decoder(embedding, torch.from_numpy(box), torch.from_numpy(labels))
             logits = Heads(heads).eval()(feature)
             named = {
                 (ENCODER, "embedding"): embedding,
                 (ENCODER, "feature"): feature,
+                (ENCODER, "statistics"): statistics,
                 (DECODER, "masks"): masks,
                 (DECODER, "overlaps"): overlaps,
+                (GATE, "gate"): gate.eval()(statistics),
                 **{(HEADS, name): value for name, value in zip(heads, logits, strict=True)},
             }
             for key, value in named.items():
@@ -131,15 +138,17 @@ def check_graphs(
     checks = []
     for label, engine, precision in _ENGINES:
         graphs = {
-            name: compile_graph(folder / name, engine=engine, precision=precision) for name in (ENCODER, DECODER, HEADS)
+            name: compile_graph(folder / name, engine=engine, precision=precision)
+            for name in (ENCODER, DECODER, GATE, HEADS)
         }
         differences = dict.fromkeys(references, 0.0)
         for index, (image, weights) in enumerate(inputs):
             encoded = graphs[ENCODER]({"image": image, "pool_weights": weights})
             decoded = graphs[DECODER]({"embedding": encoded["embedding"], "points": box, "labels": labels})
+            gated = graphs[GATE]({"statistics": encoded["statistics"]})
             classified = graphs[HEADS]({"feature": encoded["feature"]})
             for (graph, output), reference in references.items():
-                ours = {ENCODER: encoded, DECODER: decoded, HEADS: classified}[graph][output]
+                ours = {ENCODER: encoded, DECODER: decoded, GATE: gated, HEADS: classified}[graph][output]
                 found = largest_difference(ours, reference[index])
                 differences[graph, output] = max(differences[graph, output], found)
         checks += [

@@ -1,4 +1,4 @@
-"""Features of many images with a frozen encoder, stored once and resumed after an interruption. Torch-free."""
+"""What a frozen encoder says of many images, stored once and resumed after an interruption. Torch-free."""
 
 from __future__ import annotations
 
@@ -15,54 +15,62 @@ from dermoscope.data.manifest import Record
 from dermoscope.encoders.inputs import InputContract, prepare
 from dermoscope.engine import Graph
 from dermoscope.images import decode
+from dermoscope.training.tasks import Reads
 from dermoscope.training.views import make_view
 
-_SAVE_EVERY = 1000
+_SAVE_EVERY = 2000
 
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """Features by image and view.
+    """What the heads read of each image and view.
 
     Attributes:
         rows: `source/image_id/view` of each row.
-        features: `[N, 256]` float32.
+        feature: `[N, 256]` float32, the mean of the embedding.
+        statistics: `[N, S]` float32, of all maps of the encoder.
     """
 
     rows: tuple[str, ...]
-    features: NDArray[np.float32]
+    feature: NDArray[np.float32]
+    statistics: NDArray[np.float32]
 
     @classmethod
     def load(cls, path: Path) -> FeatureTable:
         """Read a stored table; an absent file is an empty one."""
         if not path.exists():
-            return cls((), np.zeros((0, 256), np.float32))
+            return cls((), np.zeros((0, 0), np.float32), np.zeros((0, 0), np.float32))
         with np.load(path, allow_pickle=False) as stored:
-            return cls(tuple(stored["rows"].tolist()), stored["features"])
+            return cls(tuple(stored["rows"].tolist()), stored["feature"], stored["statistics"])
 
     def save(self, path: Path) -> None:
         """Write the table; a reader sees the old file or the new one, never half of one."""
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial.npz")
-        np.savez(partial, rows=np.array(self.rows), features=self.features)
+        np.savez(partial, rows=np.array(self.rows), feature=self.feature, statistics=self.statistics)
         partial.replace(path)
 
-    def of(self, records: Iterable[Record], view: str) -> NDArray[np.float32]:
-        """Features `[N, 256]` of some images in one view, in their order.
+    def of(self, records: Iterable[Record], view: str, reads: Reads = "feature") -> NDArray[np.float32]:
+        """What a head reads `[N, F]` of some images in one view, in their order.
 
         Raises:
             KeyError: If an image was never extracted in that view.
         """
         index = {row: number for number, row in enumerate(self.rows)}
-        return self.features[[index[row_name(record, view)] for record in records]]
+        return self._column(reads)[[index[row_name(record, view)] for record in records]]
 
-    def all_views_of(self, records: Sequence[Record]) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-        """Features `[M, 256]` of some images in every stored view, and which image `[M]` each row belongs to."""
+    def all_views_of(
+        self, records: Sequence[Record], reads: Reads = "feature"
+    ) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+        """What a head reads `[M, F]` of some images in every stored view, and which image `[M]` a row belongs to."""
         position = {row_name(record, ""): number for number, record in enumerate(records)}
         prefixes = [row.rpartition("/")[0] + "/" for row in self.rows]
         chosen = [(number, position[prefix]) for number, prefix in enumerate(prefixes) if prefix in position]
         rows = np.array([number for number, _ in chosen], np.intp)
-        return self.features[rows], np.array([owner for _, owner in chosen], np.intp)
+        return self._column(reads)[rows], np.array([owner for _, owner in chosen], np.intp)
+
+    def _column(self, reads: Reads) -> NDArray[np.float32]:
+        return {"feature": self.feature, "statistics": self.statistics}[reads]
 
 
 def row_name(record: Record, view: str) -> str:
@@ -85,9 +93,9 @@ def extract_features(
     Args:
         records: The images.
         views: Names of the views of each image.
-        encoder: Takes `image` and `pool_weights`, gives `feature`.
+        encoder: Takes `image` and `pool_weights`, gives `feature` and `statistics`.
         contract: Input contract of the encoder.
-        path: The table, a `.npz` file; saved every thousand images, so that an interruption costs little.
+        path: The table, a `.npz` file; saved every two thousand images, so that an interruption costs little.
         jobs: Images at once.
         seed: Of the views.
     """
@@ -95,17 +103,19 @@ def extract_features(
     known = set(table.rows)
     missing = [(r, v) for v in views for r in records if row_name(r, v) not in known]
 
-    def one(item: tuple[Record, str]) -> NDArray[np.float32]:
+    def one(item: tuple[Record, str]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         record, view = item
         prepared = prepare(make_view(decode(record.path).rgb, record.image_id, view, seed), contract)
         encoded = encoder({"image": prepared.image, "pool_weights": prepared.pool_weights})
-        return np.asarray(encoded["feature"][0], np.float32)
+        return np.asarray(encoded["feature"], np.float32), np.asarray(encoded["statistics"], np.float32)
 
     with ThreadPoolExecutor(jobs) as pool:
         for chunk in _tracked_chunks(missing):
-            new = np.stack(list(pool.map(one, chunk)))
-            rows = tuple(row_name(*item) for item in chunk)
-            table = FeatureTable((*table.rows, *rows), np.concatenate([table.features, new]))
+            feature, statistics = (np.concatenate(column) for column in zip(*pool.map(one, chunk), strict=True))
+            if table.rows:
+                feature = np.concatenate([table.feature, feature])
+                statistics = np.concatenate([table.statistics, statistics])
+            table = FeatureTable((*table.rows, *(row_name(*item) for item in chunk)), feature, statistics)
             table.save(path)
     return table
 

@@ -26,12 +26,13 @@ def model_card(description: BundleDescription) -> str:
 ## What it is
 
 A frozen encoder ({description.encoder.name}, {description.encoder.licence}: {description.encoder.source}) sees each
-image once, at {description.encoder.input.size} pixels ({description.encoder.input.fit}). Four small heads on its 256-d
-feature answer: is it skin; which lesion group ({", ".join(heads.group.classes)}); which diagnosis ({classes}); and how
-likely is malignancy under the definition `{heads.malignancy_definition}`. A SAM mask decoder outlines the lesion from
-prompts that nobody has to give.
+image once, at {description.encoder.input.size} pixels ({description.encoder.input.fit}). A gate on the mean and
+standard deviation of every channel of all its maps answers: is it skin. Three small heads on its 256-d feature answer:
+which lesion group ({", ".join(heads.group.classes)}); which diagnosis ({classes}); and how likely is malignancy under
+the definition `{heads.malignancy_definition}`. A SAM mask decoder outlines the lesion from prompts that nobody has to
+give.
 
-- Gate: {heads.gate_point.meaning} (threshold {heads.gate_point.threshold:.4f}).
+- Gate: {description.gate.point.meaning} (threshold {description.gate.point.threshold:.4f}).
 - Malignancy: {heads.malignancy_point.meaning} (threshold {heads.malignancy_point.threshold:.4f}).
 - The malignancy risk is calibrated on validation lesions at the class frequencies of HAM10000. Where malignant lesions
   are rarer, it is too high. Group and diagnosis probabilities speak of equally frequent classes.

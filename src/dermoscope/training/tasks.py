@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Literal
 
 from dermoscope import taxonomy
 from dermoscope.data.manifest import Record
 
 BENIGN, MALIGNANT = "benign", "malignant"
+
+
+Reads = Literal["feature", "statistics"]
 
 
 @dataclass(frozen=True)
@@ -20,6 +24,7 @@ class Task:
         name: Also the name of the head's output.
         classes: The answers, in the order of the logits.
         definition: Name of the malignancy definition, where the task has one.
+        reads: What of the encoder the head reads, `feature` or `statistics`.
         equal_classes: Whether probabilities speak of equally frequent classes, as balanced accuracy does, or of the
             frequencies among the validation images.
     """
@@ -27,6 +32,7 @@ class Task:
     name: str
     classes: tuple[str, ...]
     definition: str = ""
+    reads: Reads = "feature"
     equal_classes: bool = False
 
     def label(self, record: Record) -> int | None:
@@ -53,7 +59,7 @@ DEFAULT_TASKS: Mapping[str, Task] = MappingProxyType(
     {
         task.name: task
         for task in (
-            Task("gate", ("not skin", "skin")),
+            Task("gate", ("not skin", "skin"), reads="statistics"),
             Task("group", taxonomy.GROUPS, equal_classes=True),
             Task("diagnosis", taxonomy.HAM10000_CODES, equal_classes=True),
             Task("malignancy", (BENIGN, MALIGNANT), definition="graz"),

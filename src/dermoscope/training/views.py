@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
 ORIGINAL = "original"
+CLOSE_UP = "close-up"
 
 
 def make_view(rgb: Image, image_id: str, view: str, seed: int = 0) -> Image:
@@ -23,12 +24,15 @@ def make_view(rgb: Image, image_id: str, view: str, seed: int = 0) -> Image:
     Args:
         rgb: `[H, W, 3]` uint8.
         image_id: Part of the seed, so that every image gets its own draw.
-        view: `original` leaves the image alone; any other name draws one random combination of changes.
+        view: `original` leaves the image alone; any other name draws one random combination of changes, and one that
+            starts with `close-up` cuts a small part out first.
         seed: Changes every draw.
     """
     if view == ORIGINAL:
         return rgb
     random = np.random.default_rng([seed, zlib.crc32(view.encode()), zlib.crc32(image_id.encode())])
+    if view.startswith(CLOSE_UP):
+        rgb = crop(rgb, random, 0.06, 0.4)
     for change, probability in _CHANGES:
         if random.random() < probability:
             rgb = change(rgb, random)
@@ -41,10 +45,10 @@ def turn_or_flip(rgb: Image, random: np.random.Generator) -> Image:
     return turned[:, ::-1] if random.random() < 0.5 else turned
 
 
-def crop(rgb: Image, random: np.random.Generator) -> Image:
-    """A crop of 55 to 100 % of the area with an aspect ratio between 3:4 and 4:3."""
+def crop(rgb: Image, random: np.random.Generator, least: float = 0.55, most: float = 1.0) -> Image:
+    """A crop of a share of the area between `least` and `most`, its aspect ratio between 3:4 and 4:3 of the image's."""
     height, width = rgb.shape[:2]
-    area = random.uniform(0.55, 1.0) * height * width
+    area = random.uniform(least, most) * height * width
     aspect = np.exp(random.uniform(np.log(3 / 4), np.log(4 / 3))) * width / height
     w, h = int(min(width, np.sqrt(area * aspect))), int(min(height, np.sqrt(area / aspect)))
     left, top = int(random.integers(width - w + 1)), int(random.integers(height - h + 1))

@@ -13,11 +13,12 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-from dermoscope.encoders.convert import WeightsError, import_checkpoint
 from dermoscope.encoders.registry import encoder_spec
 from dermoscope.encoders.tinyvit_sam import TinyViTSam
 from dermoscope.files import sha256_of
-from tests.sam_states import original_encoder_state, shuffled
+from dermoscope.segment.mask_decoder import PromptedMaskDecoder
+from dermoscope.training.checkpoints import WeightsError, import_checkpoint
+from tests.sam_states import original_decoder_state, original_encoder_state, shuffled
 
 MOBILESAM = encoder_spec("mobilesam")
 
@@ -34,9 +35,10 @@ class Touch:
 
 @pytest.fixture(scope="module")
 def state() -> dict[str, Tensor]:
-    encoder = shuffled(TinyViTSam(4))
+    encoder, decoder = shuffled(TinyViTSam(4)), shuffled(PromptedMaskDecoder(64))
     assert isinstance(encoder, TinyViTSam)
-    return original_encoder_state(encoder)
+    assert isinstance(decoder, PromptedMaskDecoder)
+    return original_encoder_state(encoder) | original_decoder_state(decoder)
 
 
 @pytest.mark.parametrize("wrapper", [None, "model", "state_dict"])
@@ -126,15 +128,21 @@ def test_a_cut_file_is_refused(state: dict[str, Tensor], tmp_path: Path) -> None
 def test_a_checkpoint_of_another_architecture_is_refused(state: dict[str, Tensor], tmp_path: Path) -> None:
     torch.save(state, tmp_path / "mobile_sam.pt")
     out = tmp_path / "litemedsam.safetensors"
-    with pytest.raises(WeightsError, match=r"mobile_sam\.pt does not fit the encoder litemedsam: .*size mismatch"):
+    with pytest.raises(WeightsError, match=r"mobile_sam\.pt does not fit the encoder of litemedsam: .*size mismatch"):
         import_checkpoint(tmp_path / "mobile_sam.pt", encoder_spec("litemedsam"), out)
     assert not out.exists()
 
 
 def test_a_checkpoint_without_an_encoder_is_refused(tmp_path: Path) -> None:
     torch.save({"mask_decoder.iou_token.weight": torch.ones(1, 256)}, tmp_path / "decoder.pt")
-    with pytest.raises(WeightsError, match=r"decoder\.pt does not fit the encoder mobilesam: .*Missing key"):
+    with pytest.raises(WeightsError, match=r"decoder\.pt does not fit the encoder of mobilesam: .*Missing key"):
         import_checkpoint(tmp_path / "decoder.pt", MOBILESAM, tmp_path / "out.safetensors")
+
+
+def test_a_checkpoint_without_its_whole_mask_decoder_is_refused(state: dict[str, Tensor], tmp_path: Path) -> None:
+    torch.save({k: v for k, v in state.items() if k != "mask_decoder.iou_token.weight"}, tmp_path / "encoder.pt")
+    with pytest.raises(WeightsError, match=r"encoder\.pt does not fit the mask decoder of mobilesam: "):
+        import_checkpoint(tmp_path / "encoder.pt", MOBILESAM, tmp_path / "out.safetensors")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

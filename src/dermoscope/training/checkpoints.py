@@ -12,6 +12,9 @@ from torch import Tensor
 from dermoscope.encoders.registry import EncoderSpec
 from dermoscope.encoders.tinyvit_sam import TinyViTSam
 from dermoscope.files import sha256_of
+from dermoscope.segment.mask_decoder import PromptedMaskDecoder
+
+_ANY_SIZE = 64  # the input size is no part of a checkpoint
 
 
 class WeightsError(ValueError):
@@ -25,7 +28,7 @@ def import_checkpoint(checkpoint: Path, spec: EncoderSpec, out: Path) -> dict[st
 
     Args:
         checkpoint: The original file.
-        spec: Which encoder it should be; a checkpoint that does not fit is refused.
+        spec: Which encoder it should be; a checkpoint whose encoder or mask decoder does not fit is refused.
         out: The safetensors file to write.
 
     Returns:
@@ -37,10 +40,14 @@ def import_checkpoint(checkpoint: Path, spec: EncoderSpec, out: Path) -> dict[st
     if spec.architecture != "tinyvit-sam":
         raise WeightsError(f"{checkpoint}: importing {spec.architecture} checkpoints is not supported yet")
     state = _plain_state(checkpoint)
-    try:
-        TinyViTSam.from_state(spec, state)
-    except RuntimeError as error:
-        raise WeightsError(f"{checkpoint} does not fit the encoder {spec.name}: {_first_lines(error)}") from None
+    for part, build in (
+        ("encoder", lambda: TinyViTSam.from_state(spec, state)),
+        ("mask decoder", lambda: PromptedMaskDecoder.from_state(_ANY_SIZE, state)),
+    ):
+        try:
+            build()
+        except (KeyError, RuntimeError) as error:
+            raise WeightsError(f"{checkpoint} does not fit the {part} of {spec.name}: {_first_lines(error)}") from None
     notes = {
         "encoder": spec.name,
         "licence": spec.licence,
