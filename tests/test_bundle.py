@@ -149,7 +149,7 @@ def test_an_oversized_description_is_not_read(folder: Path) -> None:
 )
 def test_a_wrong_line_of_sums_is_named(line: str, folder: Path) -> None:
     (folder / SUMS).write_text((folder / SUMS).read_text() + line + "\n")
-    with pytest.raises(BundleError, match=r"SHA256SUMS, line 6: "):
+    with pytest.raises(BundleError, match=r"SHA256SUMS, line 7: "):
         Bundle.load(folder)
 
 
