@@ -22,6 +22,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/main-job/bad-inputs"))
     arguments = parser.parse_args()
     corpus = arguments.out / "corpus"
+    if corpus.exists():
+        parser.error(f"--out: {corpus} is there already; delete it or choose another folder")
     for folder in ("bad", "odd"):
         (corpus / folder).mkdir(parents=True)
     bad, odd = write_bad_inputs(corpus / "bad"), write_unusual_good_inputs(corpus / "odd")

@@ -26,7 +26,7 @@ from dermoscope.data.statistics import (
 )
 from dermoscope.images import printable
 from dermoscope.report.contact_sheet import Entry, Problems, Sampler, make_sheet
-from dermoscope.report.page import _environment
+from dermoscope.report.page import environment
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _SITES_SHOWN = 12
@@ -163,7 +163,7 @@ def write_dataset_page(
         "style": Markup(style),  # our own files; whatever else is put in gets escaped
         "policy": _policy(style),
     }
-    template = _environment().get_template("dataset.html")
+    template = environment().get_template("dataset.html")
     with replacing(page) as raw, io.TextIOWrapper(raw, encoding="utf-8", newline="\n") as stream:
         stream.writelines(template.generate(context))
     return PageSummary(statistics.images, sum(len(sheet.pictures) for sheet in sheets), problems.count)

@@ -68,22 +68,23 @@ def write_report(
         "script": Markup(script),
         "policy": _policy(style, script),
     }
-    template = _environment().get_template("report.html")
+    template = environment().get_template("report.html")
     with replacing(page) as raw, io.TextIOWrapper(raw, encoding="utf-8", newline="\n") as stream:
         stream.writelines(template.generate(context))
 
 
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """Jinja's environment of every page: escaping, strict about missing names, with the filters of the templates."""
+    made = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["share"] = lambda value: share(value).text
-    environment.filters["count"] = lambda value: f"{value:,}"
-    return environment
+    made.filters["share"] = lambda value: share(value).text
+    made.filters["count"] = lambda value: f"{value:,}"
+    return made
 
 
 def _rows(results: Path, shown: frozenset[int], thumbnails: Thumbnails) -> Iterator[Row]:

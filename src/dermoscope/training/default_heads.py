@@ -19,7 +19,7 @@ from dermoscope.training.features import FeatureTable, row_name
 from dermoscope.training.tasks import Task
 from dermoscope.training.views import ORIGINAL
 
-_LEAST = 1e-9
+_LEAST = 1e-9  # log-odds stay finite where a probability rounds to zero or one
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,8 @@ def out_of_fold(
 ) -> NDArray[np.float64]:
     """Calibrated probabilities `[N, K]` of training images, each by a head that has not seen it or its lesion.
 
-    The validation images alone are too few to say where one image in three hundred lies.
+    The validation images alone are too few to say where one image in three hundred lies. Only the judged images are
+    held out: another picture cut from one of them, such as its healthy skin, stays in training.
 
     Args:
         task: What to learn.

@@ -5,8 +5,8 @@ The rules are those of `isic-challenge-scoring` 5.6, which the organisers publis
 undecided and wrong; a number with an empty denominator is 1. Its area above 80 % sensitivity is the raw partial area.
 
 Two edges, both outside what the challenges had: a category without a positive or without a negative has no curve, where
-the official scorer stops; here its areas are NaN and stay out of the mean. And the 2016 scores were computed with a
-scikit-learn that still interpolated the average precision linearly; this is today's official scorer.
+the official scorer stops; here its areas are NaN and stay out of the mean. And the average
+precision is that of today's scorer; how the scorer of 2016 interpolated has not been verified.
 """
 
 from __future__ import annotations
