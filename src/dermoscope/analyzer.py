@@ -30,6 +30,7 @@ from dermoscope.images import (
     field_of_view,
     quality_flags,
     side_by_side,
+    working_copy,
 )
 from dermoscope.segment.automatic import AutomaticMask, segment_automatically
 from dermoscope.segment.confidence import expected_overlap
@@ -43,7 +44,7 @@ NOT_SKIN_REASON = "the image does not look like skin"
 _WITHHOLDING_FLAGS = ("mostly frame",)
 # Masks and pictures gain nothing from more pixels than this on the long side while they are being computed; JPEG files
 # far above it are decoded at a fraction of their size.
-_WORKING_SIDE = 1024
+_DECODED_SIDE = 1024
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class Analyzer:
         )
         # All heads together cost about 4 ms; float32 keeps their probabilities equal across machines.
         self._gate, self._heads = (
-            compile_graph(bundle.graph_path(part), engine=engine, precision="float32", threads=1, streams=streams)
+            compile_graph(bundle.graph_path(part), engine=engine, precision="float32", threads=threads, streams=streams)
             for part in (parts.gate, parts.heads)
         )
 
@@ -123,8 +124,9 @@ class Analyzer:
         with clock("decode"):
             image = _decoded(source, self._max_pixels)
         with clock("quality"):
-            view = field_of_view(image.rgb)
-            flags = quality_flags(image.rgb, size=(image.width, image.height), view=view)
+            small = working_copy(image.rgb)
+            view = field_of_view(small)
+            flags = quality_flags(small, size=(image.width, image.height), view=view)
         with clock("encode"):
             prepared = prepare(image.rgb, parts.encoder.input)
             encoded = self._encoder({"image": prepared.image, "pool_weights": prepared.pool_weights})
@@ -136,7 +138,7 @@ class Analyzer:
         segmented = finished = None
         if gate.is_skin:
             with clock("segment"):
-                segmented = self._segment(encoded["embedding"], prepared, image.rgb)
+                segmented = self._segment(encoded["embedding"], prepared, small, view)
             with clock("mask"):
                 finished = _finished(segmented, image)
         mask = finished.mask if finished else None
@@ -193,10 +195,12 @@ class Analyzer:
         total = sum(weighted.values())
         return malignancy.probability * weighted.get("MEL", 0.0) / total if total else 0.0
 
-    def _segment(self, embedding: NDArray[np.float32], prepared: EncoderInput, rgb: Image) -> AutomaticMask:
+    def _segment(
+        self, embedding: NDArray[np.float32], prepared: EncoderInput, small: Image, view: Mask
+    ) -> AutomaticMask:
         parts = self.bundle.description
-        decoder = PromptedDecoder(self._decoder, parts.encoder.input, embedding, prepared, rgb.shape[:2])
-        return segment_automatically(rgb, decoder, parts.decoder.rules)
+        decoder = PromptedDecoder(self._decoder, parts.encoder.input, embedding, prepared, small.shape[:2])
+        return segment_automatically(small, decoder, parts.decoder.rules, view=view)
 
     def _mask_record(self, segmented: AutomaticMask, finished: FinishedMask) -> LesionMask:
         part = self.bundle.description.decoder
@@ -269,7 +273,7 @@ def _decoded(source: str | Path | bytes | Image, max_pixels: int) -> DecodedImag
         if source.ndim != 3 or source.shape[2] != 3 or source.dtype != np.uint8 or not source.size:
             raise ImageError("image", f"is an array {source.shape} of {source.dtype}, not [H, W, 3] of uint8")
         return DecodedImage(source, source.shape[1], source.shape[0], format="")
-    return decode(source, max_pixels=max_pixels, max_side=_WORKING_SIDE)
+    return decode(source, max_pixels=max_pixels, max_side=_DECODED_SIDE)
 
 
 def _finished(segmented: AutomaticMask, image: DecodedImage) -> FinishedMask | None:

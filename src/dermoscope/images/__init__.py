@@ -11,6 +11,7 @@ from dermoscope.images.quality import (
     quality_flags,
 )
 from dermoscope.images.reading import MAX_FILE_BYTES, ImageError, printable, read_image_file
+from dermoscope.images.working_size import WORKING_SIDE, working_copy
 
 __all__ = [
     "MAX_FILE_BYTES",
@@ -18,6 +19,7 @@ __all__ = [
     "MIN_SIDE",
     "QUALITY_FLAGS",
     "RESEARCH_USE",
+    "WORKING_SIDE",
     "CircleRemoval",
     "DecodedImage",
     "ImageError",
@@ -34,4 +36,5 @@ __all__ = [
     "remove_outer_circle",
     "save_png",
     "side_by_side",
+    "working_copy",
 ]

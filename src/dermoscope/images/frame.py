@@ -8,13 +8,14 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dermoscope.images.working_size import working_copy
+
 _CORNER_WINDOW = 7
 _DARK_RED = 40
 _SHRINK = 0.1
 _SKIN_ABOVE = 150
 
-# field_of_view works on a small copy; the numbers below are pixels there, or fractions.
-_WORKING_SIDE = 256
+# field_of_view looks at the working copy; the numbers below are pixels there, or fractions.
 _SMOOTHING = 5
 _DARKEST_LIGHT = 60
 _LEAST_DARK = 24
@@ -85,10 +86,10 @@ def field_of_view(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
         dark throughout is under-exposed, and not a frame around nothing.
     """
     height, width = rgb.shape[:2]
-    scale = min(1.0, _WORKING_SIDE / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
-    value = cv2.medianBlur(np.ascontiguousarray(small.max(axis=2)), _SMOOTHING)
+    small = working_copy(rgb)
+    size = (small.shape[1], small.shape[0])
+    red, green, blue = cv2.split(small)
+    value = np.asarray(cv2.medianBlur(cv2.max(cv2.max(red, green), blue), _SMOOTHING), np.uint8)
     light = float(np.percentile(value, _LIGHT_PERCENTILE))
     threshold = np.clip(_SHARE_OF_LIGHT * light, _LEAST_DARK, _DARKEST_LIGHT)
     _, labels = cv2.connectedComponents((value < threshold).astype(np.uint8))

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dermoscope.images.frame import field_of_view
+from dermoscope.images.working_size import working_copy
 
 QUALITY_FLAGS = ("too small", "blurred", "under-exposed", "over-exposed", "mostly frame")
 """All flags, in the order in which they are reported."""
 
-_WORKING_SIDE = 256
 _FINE, _MIDDLE, _COARSE = 1.0, 2.0, 4.0
 _RIM = 9
 _BRIGHT_PERCENTILE = 90
@@ -77,14 +77,13 @@ def measure_quality(
     Args:
         rgb: 8-bit image of shape (height, width, 3).
         size: Width and height of the original, if `rgb` was reduced.
-        view: The field of view, shape (height, width); found with `field_of_view` if left out.
+        view: The field of view, of the shape of the image or of its `working_copy`; `field_of_view` if left out.
     """
     height, width = rgb.shape[:2]
-    view = field_of_view(rgb) if view is None else view
-    scale = min(1.0, _WORKING_SIDE / max(height, width))
-    small_size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(rgb, small_size, interpolation=cv2.INTER_AREA)
+    small = working_copy(rgb)
+    view = field_of_view(small) if view is None else view
     grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+    small_size = (small.shape[1], small.shape[0])
     seen = np.asarray(cv2.resize(view.astype(np.uint8), small_size, interpolation=cv2.INTER_NEAREST), dtype=np.uint8)
     luma = grey[seen > 0] if seen.any() else grey.ravel()
     return QualityMeasures(
@@ -92,7 +91,7 @@ def measure_quality(
         sharpness=_sharpness(grey, seen),
         brightness=float(np.percentile(luma, _BRIGHT_PERCENTILE)),
         white_share=float((luma >= _WHITE).mean()),
-        view_share=float(view.mean()),
+        view_share=float((seen > 0).mean()),
     )
 
 
@@ -110,7 +109,7 @@ def quality_flags(
     Args:
         rgb: 8-bit image of shape (height, width, 3).
         size: Width and height of the original, if `rgb` was reduced.
-        view: The field of view, shape (height, width); found with `field_of_view` if left out.
+        view: The field of view, of the shape of the image or of its `working_copy`; `field_of_view` if left out.
         thresholds: Where each flag begins; the defaults if left out.
     """
     limits = thresholds or QualityThresholds()

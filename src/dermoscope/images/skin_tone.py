@@ -27,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dermoscope.images.frame import field_of_view
+from dermoscope.images.working_size import working_copy
 
 SKIN_TONES = ("very light", "light", "intermediate", "tan", "brown", "dark")
 """The six classes, from the largest angle to the smallest."""
@@ -35,7 +36,6 @@ SKIN_TONE_LIMITS = (55.0, 41.0, 28.0, 10.0, -30.0)
 """Degrees; a class lies above its limit, and the last class is all below."""
 
 # The skin is looked at on a small copy; lengths below are fractions of its short side.
-_WORKING_SIDE = 256
 _HALO = 0.06
 _HAIR_REACH = 0.05
 _HAIR_CONTRAST = 12.0
@@ -121,9 +121,8 @@ def estimate_skin_tone(
     for name, mask in (("lesion", lesion), ("view", seen)):
         if mask is not None and mask.shape != (height, width):
             raise ValueError(f"{name} mask has shape {mask.shape}, the image {(height, width)}")
-    scale = min(1.0, _WORKING_SIDE / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    small = working_copy(rgb)
+    size = (small.shape[1], small.shape[0])
     lab = np.asarray(cv2.cvtColor(small.astype(np.float32) / 255, cv2.COLOR_RGB2LAB), np.float32)
     # Any part of a small pixel that is lesion or frame spoils it.
     skin = cv2.resize(seen.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0.999

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from dermoscope.images import field_of_view
-from dermoscope.segment.prompts import WORKING_SIDE, Prompt, saliency_boxes
+from dermoscope.images import field_of_view, working_copy
+from dermoscope.segment.prompts import Prompt, saliency_boxes
 from dermoscope.segment.saliency import lesion_saliency, salient_region
 from dermoscope.segment.selection import Candidate, SelectionRules, select_mask
 
@@ -39,20 +38,25 @@ class AutomaticMask:
     candidates: tuple[Candidate, ...]
 
 
-def segment_automatically(rgb: NDArray[np.uint8], decode: Decode, rules: SelectionRules | None = None) -> AutomaticMask:
+def segment_automatically(
+    rgb: NDArray[np.uint8],
+    decode: Decode,
+    rules: SelectionRules | None = None,
+    *,
+    view: NDArray[np.bool_] | None = None,
+) -> AutomaticMask:
     """Find the lesion with prompts that nobody has to give. Calls the decoder once, with four boxes.
 
     Args:
         rgb: 8-bit image of shape (height, width, 3) in its true aspect ratio, 256 pixels or more on the long side.
         decode: The decoder on this image's embedding; prompts are given in pixels of `rgb`.
         rules: Constants that depend on the decoder; by default those for LiteMedSAM.
+        view: Field of view of the image's `working_copy`, if it is already known.
     """
     rules = rules or SelectionRules()
     height, width = rgb.shape[:2]
-    shrink = min(1.0, WORKING_SIDE / max(height, width))
-    size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
-    small = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8) if shrink < 1 else rgb
-    view = field_of_view(small)
+    small = working_copy(rgb)
+    view = field_of_view(small) if view is None else view
     saliency = lesion_saliency(small, view)
     prompts = saliency_boxes(saliency, width, height)
     logits, predicted_iou = decode(prompts)

@@ -23,9 +23,6 @@ BACKGROUND_LABEL = 0
 LESION_LABEL = 1
 BOX_LABELS = (2, 3)
 
-WORKING_SIDE = 256
-"""Long side in pixels of the images that the constants here were chosen on."""
-
 _OPENING = 7
 _HAIR = 7
 _SMOOTHING = 4.0

@@ -224,7 +224,8 @@ def colour_contrast(mask: NDArray[np.bool_], lab: NDArray[np.float32], view: NDA
     ring = ~mask & view & (distance <= max(2.0, 0.25 * np.sqrt(area)))
     if not ring.any():
         return 0.0
-    return float(np.linalg.norm(lab[mask].mean(axis=0) - lab[ring].mean(axis=0)))
+    inside, around = (np.array(cv2.mean(lab, part.astype(np.uint8))) for part in (mask, ring))
+    return float(np.linalg.norm(inside - around))
 
 
 def _score(candidate: Candidate) -> float:
