@@ -29,8 +29,8 @@ class ISIC2018Task1(Layout):
     Split: official. 2,450 of the training images are also in ISIC 2017, none in HAM10000; where only the training part
     is at hand, the ISIC 2017 split is the usual one.
 
-    Licence: CC BY-NC 4.0 (per image CC-0 or CC BY-NC). Citation: Codella et al., arXiv 1902.03368, 2019; Tschandl et
-    al., Scientific Data 5:180161, 2018.
+    Licence: CC0 or CC BY-NC 4.0, image by image; take the stricter. Citation: Codella et al., arXiv 1902.03368,
+    2019; Tschandl et al., Scientific Data 5:180161, 2018.
 
     Official counts: 2,594 training, 100 validation and 1,000 test images, each with a mask.
 
@@ -41,7 +41,7 @@ class ISIC2018Task1(Layout):
     """
 
     TITLE: ClassVar[str] = "ISIC 2018 Task 1: 3,694 images with lesion masks"
-    LICENCE: ClassVar[str] = "CC BY-NC 4.0"
+    LICENCE: ClassVar[str] = "CC0 or CC BY-NC 4.0, image by image"
     OFFICIAL_COUNTS: ClassVar[Mapping[str, int]] = MappingProxyType(
         {
             f"{split} {what}": count
