@@ -12,7 +12,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
-from sam2_masks import Sam2Decoder
 from variants import Variant
 
 from dermoscope.encoders.inputs import EncoderInput, prepare
@@ -23,6 +22,7 @@ from dermoscope.segment.automatic import Decode, segment_automatically
 from dermoscope.segment.postprocess import finish_mask
 from dermoscope.segment.prompted_decoder import PromptedDecoder
 from dermoscope.segment.prompts import Prompt, box_prompt
+from dermoscope.segment.sam2_decoder import Sam2Decoder
 
 LookAt = Callable[[EncoderInput, tuple[int, int]], Decode]
 """Takes a prepared image and the height and width that prompts are given on."""
@@ -94,7 +94,7 @@ def _graphs(variant: Variant, cache: Path) -> LookAt:
 
 
 def _sam2(variant: Variant, weights: Path) -> LookAt:
-    decoder = Sam2Decoder(weights / f"{variant.spec.name}.safetensors", variant.contract)
+    decoder = Sam2Decoder.from_file(weights / f"{variant.spec.name}.safetensors", variant.contract)
 
     def look_at(prepared: EncoderInput, shape: tuple[int, int]) -> Decode:
         decoder.look_at(prepared, shape)
