@@ -4,6 +4,9 @@
 
 Runs the batch runner over every test image exactly as a user would (it resumes), then reads `results.csv` and the
 masks. Prints a table and writes `results.json`.
+
+Where `training/leak_check.json` in the run names a test image whose lesion was also trained on, that lesion is
+analysed, but not scored.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +27,7 @@ from dermoscope.data.manifest import Record, read_manifest
 from dermoscope.evaluation.intervals import Estimate, grouped_bootstrap
 from dermoscope.evaluation.masks import mask_scores
 from dermoscope.images import decode
+from dermoscope.training.leaks import LEAK_CHECK_NAME, LeakCheck
 from dermoscope.training.tasks import DEFAULT_TASKS
 
 Row = dict[str, str]
@@ -44,7 +48,10 @@ def main() -> None:
     print(f"{summary.done} analysed, {summary.skipped} before, {summary.failed} failed")
     with (arguments.out / "results.csv").open(newline="") as stream:
         rows = {row["path"]: row for row in csv.DictReader(stream)}
-    pairs = [(r, rows[str(r.path)]) for r in records if rows[str(r.path)]["status"] == "done"]
+    leaked = leaked_lesions(arguments.run / "training" / LEAK_CHECK_NAME, records)
+    done = [(r, rows[str(r.path)]) for r in records if rows[str(r.path)]["status"] == "done"]
+    pairs = [(r, row) for r, row in done if (r.source, r.group_id) not in leaked]
+    print(f"{len(done) - len(pairs)} images of {len(leaked)} lesions are not scored: pictures of them were trained on")
     metrics = [*gate(pairs), *heads(pairs), *masks(pairs, arguments.out)]
     for name, estimate, data in metrics:
         print(f"| {name} | {estimate} | {estimate.n} | {data} |")
@@ -53,6 +60,21 @@ def main() -> None:
         for n, e, d in metrics
     ]
     (arguments.out / "results.json").write_text(json.dumps({"metrics": as_json}, indent=2) + "\n")
+
+
+def leaked_lesions(check: Path, records: Sequence[Record]) -> set[tuple[str, str]]:
+    """Source and lesion of the images that have a picture of the same lesion in a split trained or chosen on."""
+    if not check.exists():
+        return set()
+    order = ("train", "val", "test")
+    leaks = LeakCheck.model_validate_json(check.read_bytes()).leaks
+    held_out = {
+        (image.source, image.image_id)
+        for leak in leaks
+        for image in leak.images
+        if order.index(image.split) > min(order.index(other.split) for other in leak.images)
+    }
+    return {(r.source, r.group_id) for r in records if (r.source, r.image_id) in held_out}
 
 
 def gate(pairs: list[tuple[Record, Row]]) -> list[tuple[str, Estimate, str]]:

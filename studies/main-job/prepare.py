@@ -9,13 +9,17 @@ Splits mean: `train` to fit, `val` for every choice (epochs, calibration, thresh
 * ISIC 2018 Task 1: the split of `splits/isic2018_task1_seg.csv`, whose test images are the official ISIC 2017 test ids.
 * Healthy skin: the largest lesion-free square of each 512 px ISIC 2018 image, in that image's split.
 * Not skin: textures (DTD) and photographs are held out by category; all of BSDS500 is held out.
+
+These splits know only the lesion ids of their sources. Where the leak check finds that pictures under several ids show
+one lesion, they get one lesion id, and all of them the split of the most held out: `test` gains twins of its images.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -26,12 +30,16 @@ from dermoscope.data.folder import folder_records
 from dermoscope.data.ham10000 import HAM10000
 from dermoscope.data.healthy_skin import largest_lesion_free_square
 from dermoscope.data.isic2018 import ISIC2018Task1, column_by_image
+from dermoscope.data.leakage import Kind, check_leaks
 from dermoscope.data.manifest import Record, write_manifest
+from dermoscope.data.splits import groups_of
 from dermoscope.images import decode, field_of_view
 
 LEAST_SIDE = 160
 DTD_SPLIT = {"blotchy": "test", "bubbly": "test", "bumpy": "test", "cobwebbed": "val"}
 HEALTHY = "healthy-skin"
+HELD_OUT = ("test", "val", "train")  # the most held out first
+PRINTS = "prints.sqlite"  # small copies of the images, for the leak check
 
 
 def ham10000(data: Path) -> Iterator[Record]:
@@ -85,17 +93,39 @@ def not_skin(data: Path) -> Iterator[Record]:
         yield record.model_copy(update={"split": "test"})
 
 
+def together(records: Sequence[Record], prints: Path) -> list[Record]:
+    """The same records, where pictures of one lesion have one lesion id and one split."""
+    findings = check_leaks(records, cache=prints, jobs=2).findings
+    same = [[m.image_id for m in f.members] for f in findings if f.kind in (Kind.SAME_FILE, Kind.NEAR_DUPLICATE)]
+    numbers = groups_of(records, [(first, other) for first, *others in same for other in others])
+    groups: defaultdict[int, list[Record]] = defaultdict(list)
+    for record, number in zip(records, numbers, strict=True):
+        groups[number].append(record)
+    lesions = {number: {record.group_id for record in group} for number, group in groups.items()}
+    splits = {number: min((r.split for r in group), key=HELD_OUT.index) for number, group in groups.items()}
+    joined = [
+        record.model_copy(update={"lesion_id": min(lesions[number]), "split": splits[number]})
+        if len(lesions[number]) > 1
+        else record
+        for record, number in zip(records, numbers, strict=True)
+    ]
+    moved = sum(new.split != old.split for new, old in zip(joined, records, strict=True))
+    several = sum(len(ids) > 1 for ids in lesions.values())
+    print(f"{several} lesions under several ids; {moved} images change their split")
+    return joined
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with HAM10000, ISIC2018, DTD, natural, splits")
     parser.add_argument("--out", type=Path, default=Path("runs/main-job"))
     arguments = parser.parse_args()
-    records = [
+    skin = [
         *ham10000(arguments.data),
         *isic2018(arguments.data, "ISIC2018_256"),
         *healthy_skin(arguments.data, arguments.out / "healthy-skin"),
-        *not_skin(arguments.data),
     ]
+    records = [*together(skin, arguments.out / PRINTS), *not_skin(arguments.data)]
     write_manifest(records, arguments.out / "manifest.csv")
     print(f"{len(records)} images in {arguments.out / 'manifest.csv'}")
 

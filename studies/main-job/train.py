@@ -2,7 +2,9 @@
 
     python studies/main-job/train.py --run runs/main-job --weights weights/litemedsam.safetensors --out bundle
 
-Every choice (recipe, epoch, calibration, thresholds) is made on `val`; `test` is not touched here.
+Every choice (recipe, epoch, calibration, thresholds) is made on `val`; `test` is not touched here. Nothing is trained
+where images of one lesion lie in two splits, unless `--allow-leaks "reason"` says why. `training/` in the run holds
+`leak_check.json`, `run.json` and `metrics.jsonl`.
 """
 
 from __future__ import annotations
@@ -10,12 +12,14 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import torch
 from extract import CONTRACT, ENCODER_NAME
+from prepare import PRINTS
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from dermoscope import __version__
@@ -47,6 +51,8 @@ from dermoscope.training.export import (
     write_bundle,
 )
 from dermoscope.training.features import FeatureTable
+from dermoscope.training.leaks import LeaksFoundError, check_before_training, decide
+from dermoscope.training.run_folder import EpochMetrics, RunFolder, RunRecord
 from dermoscope.training.tasks import DEFAULT_TASKS, Task
 from dermoscope.training.views import ORIGINAL
 
@@ -86,17 +92,58 @@ def main() -> None:
     parser.add_argument("--run", type=Path, default=Path("runs/main-job"), help="manifest, features, SAM graphs")
     parser.add_argument("--weights", type=Path, required=True, help="safetensors of the encoder and decoder")
     parser.add_argument("--out", type=Path, required=True, help="folder of the bundle")
+    parser.add_argument("--allow-leaks", metavar="REASON", help="train although splits share lesions; goes to run.json")
     arguments = parser.parse_args()
     torch.set_num_threads(2)
-    records = list(read_manifest(arguments.run / "manifest.csv"))
+    manifest = arguments.run / "manifest.csv"
+    training = arguments.run / "training"
+    try:
+        check = check_before_training(manifest, training, cache=arguments.run / PRINTS, jobs=2)
+        leaks = decide(check, arguments.allow_leaks)
+    except LeaksFoundError as error:
+        parser.exit(1, f"{error}\n")
+    except ValueError as error:
+        parser.error(str(error))
+    records = list(read_manifest(manifest))
     features = FeatureTable.load(arguments.run / "features.npz")
-    heads = {}
+    command = [Path(__file__), "--run", arguments.run, "--weights", arguments.weights, "--out", arguments.out]
+    command += [] if arguments.allow_leaks is None else ["--allow-leaks", arguments.allow_leaks]
+    record = RunRecord.begin(command=command, seeds=SEEDS, records=records, check=check, leaks=leaks)
+    with RunFolder(training, record) as run:
+        heads, scores = fit(records, features, run)
+        write(arguments.run, arguments.weights, arguments.out, records, features, heads)
+        run.complete(scores)
+
+
+def fit(
+    records: list[Record], features: FeatureTable, run: RunFolder
+) -> tuple[dict[str, FittedHead], dict[str, dict[str, float]]]:
+    """The heads and their validation scores, by name."""
+    heads, scores = {}, {}
     for name, task in DEFAULT_TASKS.items():
         # ISIC 2018 has three of the classes at other frequencies: it helps to train, but calibration and thresholds
         # come from the lesions of HAM10000 alone, except for the gate.
         used = [r for r in records if name == "gate" or r.split == "train" or r.source == "HAM10000"]
-        heads[name] = fit_head(task, used, features, RECIPES[name], SEEDS)
-        print(name, json.dumps(report(task, heads[name], used, features)), flush=True)
+
+        def on_epoch(seed: int, epoch: int, metrics: Mapping[str, float], head: str = name) -> None:
+            run.add_metrics(EpochMetrics(head=head, seed=seed, epoch=epoch, metrics=dict(metrics)))
+
+        heads[name] = fit_head(task, used, features, RECIPES[name], SEEDS, on_epoch)
+        scores[name] = report(task, heads[name], used, features)
+        run.add_metrics(EpochMetrics(head=name, metrics=scores[name]))
+        print(name, json.dumps(scores[name]), flush=True)
+    return heads, scores
+
+
+def write(
+    run: Path,
+    weights: Path,
+    out: Path,
+    records: list[Record],
+    features: FeatureTable,
+    heads: Mapping[str, FittedHead],
+) -> None:
+    """The bundle, with operating points and the checks of its graphs."""
     task = DEFAULT_TASKS["gate"]
     seen, unseen = (
         [r for r in records if r.split == split and r.source in ("HAM10000", "ISIC2018")] for split in ("train", "val")
@@ -108,22 +155,22 @@ def main() -> None:
     ham = [r for r in records if r.source == "HAM10000"]
     lesions, malignant = labelled(DEFAULT_TASKS["malignancy"], ham, "val")
     p_malignant = probabilities(heads["malignancy"], features.of(lesions, ORIGINAL))[:, 1]
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
     for graph in (ENCODER, DECODER):
-        shutil.copyfile(arguments.run / graph, arguments.out / graph)
+        shutil.copyfile(run / graph, out / graph)
     modules = {name: fitted.module for name, fitted in heads.items()}
     gate = modules.pop("gate")
-    export_heads({"gate": gate}, "statistics", features.statistics.shape[1], arguments.out / GATE)
-    export_heads(modules, "feature", features.feature.shape[1], arguments.out / HEADS)
+    export_heads({"gate": gate}, "statistics", features.statistics.shape[1], out / GATE)
+    export_heads(modules, "feature", features.feature.shape[1], out / HEADS)
     spec = encoder_spec(ENCODER_NAME)
     prepared = [prepare(decode(r.path).rgb, CONTRACT) for r in lesions[:: len(lesions) // CHECKED_IMAGES]]
     checks = check_graphs(
-        load_parts(spec, arguments.weights, CONTRACT),
+        load_parts(spec, weights, CONTRACT),
         gate,
         modules,
         [(p.image, p.pool_weights) for p in prepared],
         CONTRACT,
-        arguments.out,
+        out,
     )
     description = BundleDescription(
         schema_version=1,
@@ -155,14 +202,14 @@ def main() -> None:
         training_data=TRAINING_DATA,
         provenance={
             "code": f"dermoscope {__version__}, studies/main-job",
-            "manifest sha256": sha256_of(arguments.run / "manifest.csv"),
-            "encoder weights sha256": sha256_of(arguments.weights),
+            "manifest sha256": sha256_of(run / "manifest.csv"),
+            "encoder weights sha256": sha256_of(weights),
         },
         metrics=(),
         graph_checks=checks,
     )
-    write_bundle(description, arguments.out)
-    print(f"bundle in {arguments.out}: {sum(p.stat().st_size for p in arguments.out.iterdir()) / 1e6:.1f} MB")
+    write_bundle(description, out)
+    print(f"bundle in {out}: {sum(p.stat().st_size for p in out.iterdir()) / 1e6:.1f} MB")
 
 
 if __name__ == "__main__":

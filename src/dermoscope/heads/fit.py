@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import cast
 
@@ -14,6 +15,9 @@ from torch import Tensor
 
 from dermoscope.heads.mlp import MLPHead
 from dermoscope.losses.focal import FocalLoss
+
+OnEpoch = Callable[[int, int, Mapping[str, float]], None]
+"""Called after an epoch with the seed, the epoch from 1 up, and what was measured, by name."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,14 @@ class FeatureSet:
     labels: NDArray[np.int64]
 
 
-def fit_probe(train: FeatureSet, development: FeatureSet, classes: int, recipe: ProbeRecipe, seed: int) -> MLPHead:
+def fit_probe(
+    train: FeatureSet,
+    development: FeatureSet,
+    classes: int,
+    recipe: ProbeRecipe,
+    seed: int,
+    on_epoch: OnEpoch | None = None,
+) -> MLPHead:
     """Train one probe and keep the epoch with the best balanced accuracy on the development set.
 
     Args:
@@ -67,6 +78,7 @@ def fit_probe(train: FeatureSet, development: FeatureSet, classes: int, recipe: 
         classes: Number of classes.
         recipe: Hyperparameters.
         seed: Of initialisation, sampling and dropout.
+        on_epoch: Told the mean training loss and the balanced accuracy on the development set.
     """
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
@@ -80,8 +92,9 @@ def fit_probe(train: FeatureSet, development: FeatureSet, classes: int, recipe: 
         optimiser, recipe.learning_rate, total_steps=steps * recipe.epochs, pct_start=0.1
     )
     best_score, best_state = -1.0, copy.deepcopy(head.state_dict())
-    for _ in range(recipe.epochs):
+    for epoch in range(1, recipe.epochs + 1):
         head.train()
+        total = 0.0
         for chosen in torch.multinomial(probability, steps * recipe.batch_size, True, generator=generator).split(
             recipe.batch_size
         ):
@@ -93,9 +106,12 @@ def fit_probe(train: FeatureSet, development: FeatureSet, classes: int, recipe: 
             loss.backward()
             optimiser.step()
             schedule.step()
+            total += loss.item()
         score = balanced_accuracy_score(development.labels, logits_of(head, development.features).argmax(1))
         if score >= best_score:  # among equals the later one: accuracy is full long before the margin is
             best_score, best_state = score, copy.deepcopy(head.state_dict())
+        if on_epoch:
+            on_epoch(seed, epoch, {"training loss": total / steps, "balanced accuracy": float(score)})
     head.load_state_dict(best_state)
     return head.eval()
 

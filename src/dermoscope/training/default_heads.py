@@ -13,7 +13,7 @@ from torch import nn
 from dermoscope.bundle import Calibration, Head, OperatingPoint
 from dermoscope.data.manifest import Record
 from dermoscope.heads.calibration import calibrated_probabilities, fit_calibration
-from dermoscope.heads.fit import FeatureSet, ProbeRecipe, fit_probe, logits_of
+from dermoscope.heads.fit import FeatureSet, OnEpoch, ProbeRecipe, fit_probe, logits_of
 from dermoscope.heads.mlp import AveragedHead
 from dermoscope.training.features import FeatureTable, row_name
 from dermoscope.training.tasks import Task
@@ -36,6 +36,7 @@ def fit_head(
     features: FeatureTable,
     recipe: ProbeRecipe,
     seeds: Sequence[int],
+    on_epoch: OnEpoch | None = None,
 ) -> FittedHead:
     """Train one head on `train`, choose its epoch and calibrate it on `val`.
 
@@ -45,6 +46,7 @@ def fit_head(
         features: Features of the images; training uses every stored view, validation the originals alone.
         recipe: Hyperparameters.
         seeds: One member of the averaged head each.
+        on_epoch: See `fit_probe`.
     """
     train, train_labels = labelled(task, records, "train")
     val, val_labels = labelled(task, records, "val")
@@ -52,7 +54,7 @@ def fit_head(
     training = FeatureSet(views, train_labels[owners])
     development = FeatureSet(features.of(val, ORIGINAL, task.reads), val_labels)
     classes = len(task.classes)
-    members = [fit_probe(training, development, classes, recipe, seed) for seed in seeds]
+    members = [fit_probe(training, development, classes, recipe, seed, on_epoch) for seed in seeds]
     module = AveragedHead(members).eval()
     temperature, bias = fit_calibration(
         logits_of(module, development.features), development.labels, equal_classes=task.equal_classes
