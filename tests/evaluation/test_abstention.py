@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dermoscope.evaluation.abstention import coverage_risk
+from dermoscope.evaluation.abstention import RankedAnswers, coverage_risk
 
 
 def test_a_curve_by_hand() -> None:
@@ -82,3 +82,16 @@ def test_no_rows_is_an_error() -> None:
         coverage_risk(np.array([], np.bool_), np.array([]))
     with pytest.raises(ValueError, match="no rows"):
         coverage_risk(np.array([True]), np.array([0.5]), np.array([0]))
+
+
+@pytest.mark.parametrize("digits", [1, 9])
+@pytest.mark.parametrize("share_right", [0.1, 0.8, 1.0])
+def test_the_short_way_to_the_summary_is_the_curve(digits: int, share_right: float) -> None:
+    coverages = np.array([0.02, 0.5, 0.8, 1.0])
+    for seed in range(20):
+        random = np.random.default_rng(seed)
+        correct, confidence = random.random(80) < share_right, random.random(80).round(digits)
+        weights = random.poisson(1, 80).astype(np.int32)
+        curve = coverage_risk(correct, confidence, weights)
+        expected = [curve.area, curve.excess_area, *(curve.risk_at(coverage) for coverage in coverages)]
+        assert RankedAnswers(correct, confidence).summary(coverages, weights) == pytest.approx(expected, abs=1e-12)

@@ -155,6 +155,34 @@ def test_several_numbers_from_one_walk() -> None:
         assert astuple(one) == pytest.approx(astuple(other))
 
 
+def test_sums_by_group_are_sums_by_row() -> None:
+    random = np.random.default_rng(0)
+    groups = [str(i // 3) for i in range(60)]
+    values, asked = random.normal(size=60), random.random(60) < 0.5
+    bootstrap = Bootstrap(groups, asked, resamples=40)
+    by_rows = bootstrap.estimates(lambda weights: np.array([weights @ values, (weights * asked) @ values]))
+    by_groups = bootstrap.estimates_of_sums([values, values * asked], lambda sums: sums)
+    for one, other in zip(by_rows, by_groups, strict=True):
+        assert astuple(one) == pytest.approx(astuple(other))
+
+
+def test_shares_count_their_own_rows() -> None:
+    hit, asked = np.array([1, 0, 1, 1, 0, 0, 1], np.bool_), np.array([1, 1, 1, 0, 0, 0, 0], np.bool_)
+    bootstrap = Bootstrap(GROUPS, resamples=60)
+    found, nothing = bootstrap.shares([hit, hit], [asked, np.zeros(7, np.bool_)])
+    assert found.value == pytest.approx(2 / 3)
+    assert (found.n, found.groups) == (3, 2)
+    both = (hit & asked).astype(float)
+
+    def share(weights: Weights) -> float:
+        return float(both @ weights / (asked @ weights)) if asked @ weights else float("nan")
+
+    by_rows = bootstrap.estimate(share)
+    assert (found.low, found.high) == pytest.approx((by_rows.low, by_rows.high))
+    assert nothing.n == nothing.groups == 0
+    assert np.isnan([nothing.value, nothing.low, nothing.high]).all()
+
+
 def test_the_difference_of_a_run_and_itself() -> None:
     values = np.random.default_rng(0).normal(size=7)
     found = Bootstrap(GROUPS, resamples=50).paired(mean_of(values), mean_of(values))

@@ -10,7 +10,7 @@ from dermoscope.evaluation.mask_files import read_mask, score_mask_files
 from dermoscope.evaluation.masks import mask_scores
 from dermoscope.evaluation.predictions import read_predictions
 from dermoscope.evaluation.problems import InputError, Problems
-from dermoscope.evaluation.truth import Matched, match
+from dermoscope.evaluation.truth import Matched, match, read_truth
 from dermoscope.images import ImageError
 from tests.evaluation.fake_runs import IMAGES, disc, image_id, result_rows, write_picture, write_table, write_world
 
@@ -18,7 +18,7 @@ from tests.evaluation.fake_runs import IMAGES, disc, image_id, result_rows, writ
 @pytest.fixture
 def world(tmp_path: Path) -> Matched:
     manifest, results = write_world(tmp_path)
-    return match(read_predictions(results), manifest)
+    return match(read_predictions(results), read_truth(manifest))
 
 
 def test_every_mask_is_scored(world: Matched) -> None:
@@ -35,7 +35,7 @@ def test_an_image_without_a_predicted_mask_counts_as_empty(world: Matched, tmp_p
     rows = result_rows()
     rows[2]["mask"] = ""
     write_table(tmp_path / "results" / "results.csv", rows)
-    again = match(read_predictions(tmp_path / "results"), world.manifest)
+    again = match(read_predictions(tmp_path / "results"), read_truth(world.manifest))
     found = score_mask_files(again, None, "auto", Problems())
     assert found is not None
     assert (found.without_mask, found.scores[2].dice) == (1, 0)

@@ -78,6 +78,7 @@ def test_the_short_way_to_the_areas_is_the_curve(seed: int, digits: int) -> None
         areas, curve = ranked.areas(weighting), ranked.curve(weighting)
         assert areas.auc == pytest.approx(curve.auc, abs=1e-12)
         assert areas.average_precision == pytest.approx(curve.average_precision, abs=1e-12)
+        assert areas.auc_above_80_sensitivity == pytest.approx(curve.auc_above(0.8), abs=1e-12)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -106,6 +107,9 @@ def test_the_ends_of_the_scale() -> None:
     assert useless.auc_above(0.8) == pytest.approx(0.2 * 0.9, abs=1e-9)
     reversed_scores = RankedScores(POSITIVE, -POSITIVE.astype(float)).curve()
     assert (reversed_scores.auc, reversed_scores.auc_above(0.8)) == (0, 0)
+    for score, expected in ((POSITIVE, 1), (np.full(6, 0.5), 0.18), (~POSITIVE, 0)):
+        areas = RankedScores(POSITIVE, score.astype(float)).areas()
+        assert areas.auc_above_80_sensitivity == pytest.approx(expected, abs=1e-9)
 
 
 def test_what_one_class_alone_cannot_give_is_nan() -> None:
@@ -117,6 +121,8 @@ def test_what_one_class_alone_cannot_give_is_nan() -> None:
     ).all()
     assert only_positives.curve().average_precision == only_positives.areas().average_precision == 1
     assert np.isnan([only_negatives.curve().auc_above(0.8), both.curve(np.where(POSITIVE, 0, 1)).auc_above(0.8)]).all()
+    for areas in (only_positives.areas(), only_negatives.areas(), both.areas(np.where(POSITIVE, 0, 1))):
+        assert np.isnan(areas.auc_above_80_sensitivity)
     for found in (only_negatives.curve(), only_negatives.areas()):
         assert np.isnan([found.auc, found.average_precision]).all()
     for found in (both.curve(np.where(POSITIVE, 0, 1)), both.areas(np.where(POSITIVE, 0, 1))):

@@ -8,7 +8,7 @@ import pytest
 from dermoscope.evaluation.predictions import read_predictions
 from dermoscope.evaluation.problems import InputError
 from dermoscope.evaluation.tasks import binary_tasks, class_tasks
-from dermoscope.evaluation.truth import Matched, match
+from dermoscope.evaluation.truth import Matched, match, read_truth
 from tests.evaluation.fake_runs import IMAGES, manifest_rows, prediction_rows, probabilities, result_rows, write_table
 
 Rows = list[dict[str, object]]
@@ -16,7 +16,7 @@ Rows = list[dict[str, object]]
 
 def matched(root: Path, predictions: Rows, manifest: Rows | None = None) -> Matched:
     table = write_table(root / "results.csv", predictions)
-    return match(read_predictions(table), write_table(root / "manifest.csv", manifest or manifest_rows()))
+    return match(read_predictions(table), read_truth(write_table(root / "manifest.csv", manifest or manifest_rows())))
 
 
 def test_classes_and_groups(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from dermoscope.evaluation.predictions import read_predictions
 from dermoscope.evaluation.problems import InputError
-from dermoscope.evaluation.truth import Matched, class_of, match, split_hash
+from dermoscope.evaluation.truth import Matched, class_of, match, read_truth, split_hash
 from tests.evaluation.fake_runs import (
     IMAGES,
     image_id,
@@ -24,7 +24,9 @@ def matched(
     root: Path, predictions: Rows, manifest: Rows, *, split: str = "test", sources: tuple[str, ...] = ()
 ) -> Matched:
     table = write_table(root / "results.csv", predictions)
-    return match(read_predictions(table), write_table(root / "manifest.csv", manifest), split=split, sources=sources)
+    return match(
+        read_predictions(table), read_truth(write_table(root / "manifest.csv", manifest)), split=split, sources=sources
+    )
 
 
 def test_rows_find_their_truth_in_any_order(tmp_path: Path) -> None:
@@ -64,7 +66,7 @@ def test_paths_tell_images_of_one_name_apart(tmp_path: Path) -> None:
     ]
     assert matched(tmp_path, rows, manifest).truth.rows.tolist() == [2, 3]
     del rows[0]["path"], rows[1]["path"]
-    with pytest.raises(InputError, match=r"stands for several images .*; add the column path"):
+    with pytest.raises(InputError, match=r"is in rows \d+ and \d+ of .*add the column path"):
         matched(tmp_path, rows[:1], manifest)
 
 
@@ -118,9 +120,8 @@ def test_all_problems_of_a_manifest_are_listed(tmp_path: Path) -> None:
 
 
 def test_missing_manifest(tmp_path: Path) -> None:
-    table = write_table(tmp_path / "results.csv", prediction_rows())
     with pytest.raises(InputError, match=r"nowhere\.csv: does not exist; give the manifest"):
-        match(read_predictions(table), tmp_path / "nowhere.csv")
+        read_truth(tmp_path / "nowhere.csv")
 
 
 def test_a_manifest_without_splits_is_scored_whole(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dermoscope.batch.errors import BatchUsageError
+from dermoscope.files import FORMULA_STARTS
 
 IMAGE_EXTENSIONS = frozenset({".bmp", ".dib", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 """What counts as an image inside a folder; a file that is named explicitly is always tried."""
@@ -21,9 +22,6 @@ RESULTS_NAME = "results.jsonl"
 RUN_NAME = "run.json"
 PICTURE_FOLDERS = ("masks", "pictures")
 """Folders of a results folder; a walk does not go into them, so a run never analyses its own output or another's."""
-
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-"""Text that starts with one of these is a formula to a spreadsheet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from dermoscope.analysis import Analysis, Status
 from dermoscope.batch.errors import OutputError
 from dermoscope.batch.files import replacing, writing_to
-from dermoscope.batch.inputs import FORMULA_STARTS
+from dermoscope.files import guard_formula
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ def write_csv(lines: Path, table: Path, *, masks: bool) -> Totals:
     """Write `results.csv` from `results.jsonl`, one row a line, and count.
 
     The format is that of RFC 4180. Numbers are written so that they read back exactly; text that a spreadsheet would
-    run as a formula gets a leading apostrophe.
+    run as a formula is guarded, see `dermoscope.files.guard_formula`.
 
     Args:
         lines: `results.jsonl`.
@@ -169,7 +169,9 @@ def write_csv(lines: Path, table: Path, *, masks: bool) -> Totals:
         writer.writeheader()
         for analysis in read_results(lines):
             row = analysis.to_row() | ({} if masks else {"mask": None})
-            writer.writerow({name: _cell(value) for name, value in row.items()})
+            writer.writerow(
+                {name: guard_formula(value) if isinstance(value, str) else value for name, value in row.items()}
+            )
             for name in _counts(analysis):
                 totals[name] += 1
     return Totals(**totals)
@@ -197,10 +199,6 @@ def _columns(lines: Path) -> list[str]:
         if analysis.status is Status.DONE:
             return list(analysis.to_row())
     return list((first or Analysis(image_id="")).to_row())
-
-
-def _cell(value: str | int | float | bool | None) -> str | int | float | bool | None:
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
 
 
 def _parse(line: bytes) -> ResultLine | None:

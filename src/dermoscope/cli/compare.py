@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
+from dermoscope.cli.evaluations import carry_out
 from dermoscope.cli.exits import RESEARCH_USE, ExitCode, fail
 
 if TYPE_CHECKING:
@@ -50,9 +51,7 @@ def compare(
         overwrite: Replace an earlier comparison in the output folder.
         quiet: Print nothing but errors.
     """
-    from dermoscope.cli.evaluate import steps
-    from dermoscope.evaluation.problems import InputError
-    from dermoscope.evaluation.report import OutputExistsError, Settings
+    from dermoscope.evaluation.report import Settings
     from dermoscope.evaluation.report.comparison import compare as compare_runs
 
     if len(runs) < 2:
@@ -60,18 +59,20 @@ def compare(
     if resamples < 1:
         return fail(f"--resamples: must be at least 1, not {resamples}", ExitCode.USAGE)
     command = shlex.join(["dermoscope", *sys.argv[1:]])
-    try:
-        with steps(quiet=quiet) as on_progress:
-            settings = Settings(resamples=resamples, seed=seed, on_progress=on_progress)
-            found = compare_runs(
-                runs, out=out, shared_only=shared_only, overwrite=overwrite, command=command, settings=settings
-            )
-    except OutputExistsError as error:
-        return fail(str(error), ExitCode.USAGE)
-    except InputError as error:
-        return fail(str(error))
-    except OSError as error:
-        return fail(f"cannot write to {out}: {error.strerror or error}; free some space or choose another --out")
+    found = carry_out(
+        lambda on_step: compare_runs(
+            runs,
+            out=out,
+            shared_only=shared_only,
+            overwrite=overwrite,
+            command=command,
+            settings=Settings(resamples=resamples, seed=seed, on_progress=on_step),
+        ),
+        out=out,
+        quiet=quiet,
+    )
+    if isinstance(found, ExitCode):
+        return found
     if not quiet:
         _print(found)
     return ExitCode.DONE

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from dermoscope.cli.evaluations import carry_out
 from dermoscope.cli.exits import RESEARCH_USE, ExitCode, fail
 
 if TYPE_CHECKING:
@@ -72,8 +71,7 @@ def evaluate(
         overwrite: Replace an earlier evaluation in the output folder.
         quiet: Print nothing but errors.
     """
-    from dermoscope.evaluation.problems import InputError
-    from dermoscope.evaluation.report import OutputExistsError, Request, Settings
+    from dermoscope.evaluation.report import Request, Settings
     from dermoscope.evaluation.report import evaluate as run_evaluation
     from dermoscope.taxonomy import CODE_NAMES, MALIGNANCY_DEFINITIONS, NOT_SKIN, UNKNOWN
 
@@ -102,38 +100,18 @@ def evaluate(
         overwrite=overwrite,
         command=shlex.join(["dermoscope", *sys.argv[1:]]),
     )
-    try:
-        with steps(quiet=quiet) as on_progress:
-            settings = Settings(resamples=resamples, seed=seed, keep_names=keep_names, on_progress=on_progress)
-            run = run_evaluation(request, settings)
-    except OutputExistsError as error:
-        return fail(str(error), ExitCode.USAGE)
-    except InputError as error:
-        return fail(str(error))
-    except OSError as error:
-        return fail(f"cannot write to {out}: {error.strerror or error}; free some space or choose another --out")
+    run = carry_out(
+        lambda on_step: run_evaluation(
+            request, Settings(resamples=resamples, seed=seed, keep_names=keep_names, on_progress=on_step)
+        ),
+        out=out,
+        quiet=quiet,
+    )
+    if isinstance(run, ExitCode):
+        return run
     if not quiet:
         _print(run)
     return ExitCode.PARTLY if run.unanswered else ExitCode.DONE
-
-
-@contextmanager
-def steps(*, quiet: bool) -> Iterator[Callable[[str, int, int], None]]:
-    """What to call as the steps of a long work go on; a bar on a terminal, nothing elsewhere.
-
-    Args:
-        quiet: Whether to show nothing.
-    """
-    if quiet or not sys.stderr.isatty():
-        yield lambda _what, _done, _total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
-
-    columns = (SpinnerColumn(), BarColumn(bar_width=30), TextColumn("{task.description}"))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("starting", total=None)
-        yield lambda what, done, total: bar.update(task, description=what, completed=done, total=total)
 
 
 def _print(run: Run) -> None:

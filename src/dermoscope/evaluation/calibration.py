@@ -65,6 +65,50 @@ class BrierDecomposition:
     within_bins: float
 
 
+class BinnedPromises:
+    """Probabilities put into bins once, for the calibration error under many weightings.
+
+    Args:
+        happened: `[N]`.
+        probability: `[N]`, 0 to 1.
+        bins: Number of bins.
+        binning: As for `reliability`.
+
+    Raises:
+        ValueError: If there are no rows, the lengths differ, or a probability is outside 0 to 1.
+    """
+
+    def __init__(
+        self,
+        happened: NDArray[np.bool_],
+        probability: NDArray[np.floating],
+        bins: int = 15,
+        *,
+        binning: Binning = "equal-width",
+    ) -> None:
+        edges, self._bin = _bins(happened, probability, bins, binning)
+        self._bins = len(edges) - 1
+        self._gap = np.asarray(probability, np.float64) - happened
+
+    def error(self, weights: NDArray[np.integer] | None = None) -> float:
+        """The expected calibration error, see there.
+
+        Args:
+            weights: `[N]` how often each row counts, as in a bootstrap resample.
+        """
+        mass = len(self._gap) if weights is None else weights.sum()
+        gaps = np.bincount(self._bin, self._gap if weights is None else self._gap * weights, minlength=self._bins)
+        return float(np.abs(gaps).sum() / mass)
+
+    @property
+    def gaps(self) -> list[NDArray[np.float64]]:
+        """Promise minus event in each bin, zero elsewhere, each `[N]`.
+
+        The sizes of their sums over the rows, added up and divided by the number of rows, are the error.
+        """
+        return [np.where(self._bin == number, self._gap, 0.0) for number in range(self._bins)]
+
+
 def top_label(
     labels: NDArray[np.integer], probabilities: NDArray[np.floating]
 ) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
@@ -137,10 +181,7 @@ def expected_calibration_error(
         Naeini, Cooper and Hauskrecht, AAAI 2015 (equal width here as in Guo et al., ICML 2017); Nguyen and O'Connor,
         EMNLP 2015 (equal mass).
     """
-    edges, which = _bins(happened, probability, bins, binning)
-    mass = np.ones(len(which)) if weights is None else np.asarray(weights, np.float64)
-    gap = np.bincount(which, mass * (np.asarray(probability, np.float64) - happened), minlength=len(edges) - 1)
-    return float(np.abs(gap).sum() / mass.sum())
+    return BinnedPromises(happened, probability, bins, binning=binning).error(weights)
 
 
 def brier(
@@ -156,7 +197,7 @@ def brier(
     References:
         Brier, Verification of forecasts expressed in terms of probability, 1950, in its form for one event.
     """
-    return float(np.average(np.square(np.asarray(probability, np.float64) - happened), weights=weights))
+    return weighted_mean(np.square(np.asarray(probability, np.float64) - happened), weights)
 
 
 def multiclass_brier(
@@ -169,8 +210,28 @@ def multiclass_brier(
         probabilities: `[N, K]`.
         weights: `[N]` how often each row counts.
     """
-    truth = np.eye(probabilities.shape[1])[labels]
-    return float(np.average(np.square(probabilities - truth).sum(axis=1), weights=weights))
+    return weighted_mean(multiclass_squares(labels, probabilities), weights)
+
+
+def multiclass_squares(labels: NDArray[np.integer], probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
+    """What `multiclass_brier` is the mean of, `[N]`.
+
+    Args:
+        labels: `[N]` in 0…K-1.
+        probabilities: `[N, K]`.
+    """
+    squares: NDArray[np.float64] = np.square(probabilities - np.eye(probabilities.shape[1])[labels]).sum(axis=1)
+    return squares
+
+
+def weighted_mean(values: NDArray[np.float64], weights: NDArray[np.integer] | None = None) -> float:
+    """Mean of values, some counting more than once; without BLAS, whose threads cost more than they save here.
+
+    Args:
+        values: `[N]`.
+        weights: `[N]` how often each counts.
+    """
+    return float(values.mean() if weights is None else (values * weights).sum() / weights.sum())
 
 
 def brier_decomposition(

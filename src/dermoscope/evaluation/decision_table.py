@@ -27,6 +27,20 @@ def decision_table(
     Raises:
         ValueError: If the lengths differ, or a class lies outside its range.
     """
+    return table_of(decision_cells(labels, predicted, classes), classes, weights)
+
+
+def decision_cells(labels: NDArray[np.intp], predicted: NDArray[np.intp], classes: int) -> NDArray[np.intp]:
+    """The cell of a `decision_table` that each row falls into, `[N]`, for tables under many weightings.
+
+    Args:
+        labels: As for `decision_table`.
+        predicted: As there.
+        classes: As there.
+
+    Raises:
+        ValueError: As there.
+    """
     if len(labels) != len(predicted):
         raise ValueError(f"labels has {len(labels)} rows, predicted has {len(predicted)}")
     if len(labels) and not (labels.min() >= 0 and labels.max() < classes):
@@ -35,8 +49,18 @@ def decision_table(
         raise ValueError(
             f"predicted must be -1 to {classes - 1}, but reaches from {predicted.min()} to {predicted.max()}"
         )
-    cell = labels * (classes + 1) + np.where(predicted == UNDECIDED, classes, predicted)
-    counts = np.bincount(cell, weights, minlength=classes * (classes + 1))
+    return labels * (classes + 1) + np.where(predicted == UNDECIDED, classes, predicted)
+
+
+def table_of(cells: NDArray[np.intp], classes: int, weights: AnyWeights | None = None) -> NDArray[np.float64]:
+    """The `decision_table` of rows whose cells are known.
+
+    Args:
+        cells: From `decision_cells`, `[N]`.
+        classes: K.
+        weights: Weight of each row, `[N]`.
+    """
+    counts = np.bincount(cells, weights, minlength=classes * (classes + 1))
     return counts.astype(np.float64).reshape(classes, classes + 1)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,13 +113,8 @@ class Bootstrap:
 
     def weights(self) -> Iterator[Weights]:
         """How often each row was drawn, `[N]`, resample by resample; the same sequence on every call."""
-        random = np.random.default_rng(self._seed)
-        ends = np.cumsum(self._sizes)
-        for _ in range(self.resamples):
-            drawn = [
-                random.integers(size, size=size) + (end - size) for size, end in zip(self._sizes, ends, strict=True)
-            ]
-            yield np.bincount(np.concatenate(drawn), minlength=self.groups).astype(np.int32)[self._row_place]
+        for counts in self._counts():
+            yield counts.astype(np.int32)[self._row_place]
 
     def estimate(self, statistic: Callable[[Weights], float]) -> Estimate:
         """One number with its percentile interval.
@@ -135,13 +130,52 @@ class Bootstrap:
         Args:
             statistics: From integer row weights to `[M]` numbers; NaN where a resample cannot be scored.
         """
-        values = np.asarray(statistics(self._once()), np.float64)
-        draws = np.array([statistics(weights) for weights in self.weights()], np.float64)
-        ends = [_interval(column) for column in draws.T]
+        return self._estimates(statistics(self._once()), [statistics(weights) for weights in self.weights()])
+
+    def estimates_of_sums(
+        self,
+        columns: Sequence[NDArray[np.bool_] | NDArray[np.number]],
+        statistics: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    ) -> tuple[Estimate, ...]:
+        """Several numbers that follow from sums over the rows, over the same resamples as `estimates`.
+
+        The columns are added up by group once, and a resample weighs these totals. That costs a resample no more than
+        its draw where the columns are mostly zero, as those of a table of counts are.
+
+        Args:
+            columns: What is summed, M of `[N]`.
+            statistics: From the sums `[M]` to numbers; NaN where a resample cannot be scored.
+        """
+        from scipy.sparse import csr_array
+
+        by_group = [np.bincount(self._row_place, column, minlength=self.groups) for column in columns]
+        kept = [np.flatnonzero(totals) for totals in by_group]
+        values = np.concatenate([totals[places] for totals, places in zip(by_group, kept, strict=True)])
+        starts = np.cumsum([0, *map(len, kept)])
+        totals = csr_array((values, np.concatenate(kept), starts), shape=(len(columns), self.groups))
+        draws = [statistics(totals @ counts.astype(np.float64)) for counts in self._counts()]
+        return self._estimates(statistics(totals @ np.ones(self.groups)), draws)
+
+    def shares(self, parts: Sequence[NDArray[np.bool_]], wholes: Sequence[NDArray[np.bool_]]) -> tuple[Estimate, ...]:
+        """Shares of rows, such as the sensitivities of several operating points, over the same resamples.
+
+        Args:
+            parts: What each share counts, M of `[N]`.
+            wholes: What it is a share of, M of `[N]`; a resample without any is left out.
+
+        Returns:
+            With `n` and `groups` of the whole that each is a share of.
+        """
+        columns = [part & whole for part, whole in zip(parts, wholes, strict=True)]
+        found = self.estimates_of_sums([*columns, *wholes], lambda sums: _ratios(*np.split(sums, 2)))
         return tuple(
-            Estimate(float(value), low, high, self.n, self.groups)
-            for value, (low, high) in zip(values, ends, strict=True)
+            replace(each, n=int(whole.sum()), groups=self.groups_among(whole))
+            for each, whole in zip(found, wholes, strict=True)
         )
+
+    def groups_among(self, rows: NDArray[np.bool_]) -> int:
+        """How many groups some of the rows, `[N]`, come from."""
+        return int(np.count_nonzero(np.bincount(self._row_place[rows], minlength=self.groups)))
 
     def paired(self, statistic_a: Callable[[Weights], float], statistic_b: Callable[[Weights], float]) -> Difference:
         """The difference of two numbers over the same resamples.
@@ -161,6 +195,23 @@ class Bootstrap:
 
     def _once(self) -> Weights:
         return np.ones(self.n, np.int32)
+
+    def _counts(self) -> Iterator[NDArray[np.intp]]:
+        """How often each group was drawn, `[groups]`, resample by resample."""
+        random = np.random.default_rng(self._seed)
+        ends = np.cumsum(self._sizes)
+        for _ in range(self.resamples):
+            drawn = [
+                random.integers(size, size=size) + (end - size) for size, end in zip(self._sizes, ends, strict=True)
+            ]
+            yield np.bincount(np.concatenate(drawn), minlength=self.groups)
+
+    def _estimates(self, values: NDArray[np.float64], draws: Sequence[NDArray[np.float64]]) -> tuple[Estimate, ...]:
+        ends = [_interval(column) for column in np.array(draws, np.float64).T]
+        return tuple(
+            Estimate(float(value), low, high, self.n, self.groups)
+            for value, (low, high) in zip(values, ends, strict=True)
+        )
 
 
 def grouped_bootstrap(
@@ -185,6 +236,10 @@ def grouped_bootstrap(
     return Bootstrap(groups, resamples=resamples, seed=seed).estimate(
         lambda weights: statistic(np.repeat(rows, weights))
     )
+
+
+def _ratios(parts: NDArray[np.float64], wholes: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.divide(parts, wholes, out=np.full_like(parts, np.nan), where=wholes > 0)
 
 
 def _rarest(group_of: NDArray[np.intp], groups: int, strata: Sequence[str] | NDArray[np.generic]) -> NDArray[np.intp]:

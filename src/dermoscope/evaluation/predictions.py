@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from dermoscope.evaluation.columns import Columns, headerless, read_header
 from dermoscope.evaluation.problems import Problems
+from dermoscope.files import undo_formula_guard
 from dermoscope.taxonomy import MALIGNANCY_DEFINITIONS
 
 SUM_TOLERANCE = 2e-3
@@ -182,10 +183,13 @@ class _Builder:
         self.path, self.columns, self.problems = path, columns, problems
         self.ids: list[str] = []
         self.failed: set[str] = set()
-        self._sums = [numbers for numbers in (tuple(columns.groups.values()),) if numbers]
+        classes, end = len(columns.classes), len(columns.classes) + len(columns.groups)
+        # Where, among the numbers of a row, those lie that must sum to one.
+        self._sums = [slice(classes, end)] if columns.groups else []
         if columns.classes and not independent_scores:
-            self._sums.append(tuple(columns.classes.values()))
+            self._sums.append(slice(0, classes))
         self._independent = independent_scores
+        self._numeric = columns.numeric
         self._lines = array("q")
         self._values = array("d")
         self._text: dict[str, list[str]] = {
@@ -195,7 +199,7 @@ class _Builder:
         self._seen: dict[str, int] = {}
 
     def read(self, rows: Iterator[tuple[int, Sequence[str]]]) -> None:
-        columns, numeric = self.columns, self.columns.numeric
+        columns = self.columns
         for line, row in rows:
             if not row:
                 continue
@@ -204,15 +208,15 @@ class _Builder:
                 continue
             if "status" in columns.text and row[columns.text["status"]] == "failed":
                 names = (row[columns.identity], row[columns.text["path"]] if "path" in columns.text else "")
-                self.failed.update(name for name in names if name)
+                self.failed.update(self._as_named(name) for name in names if name)
                 continue
-            self._identify(line, row[columns.identity].strip())
-            values = [self._number(line, number, row[number]) for number in numeric]
+            self._identify(line, self._as_named(row[columns.identity].strip()))
+            values = self._numbers(line, row)
             self._values.extend(values)
             self._lines.append(line)
-            self._check_sums(line, dict(zip(numeric, values, strict=True)))
+            self._check_sums(line, values)
             for name, cells in self._text.items():
-                cells.append(row[columns.text[name]])
+                cells.append(self._as_named(row[columns.text[name]]))
             self._same_everywhere(line, row)
 
     def predictions(self) -> Predictions:
@@ -241,6 +245,9 @@ class _Builder:
             sums_to_one=not self._independent,
         )
 
+    def _as_named(self, cell: str) -> str:
+        return undo_formula_guard(cell) if self.columns.is_ours else cell
+
     def _identify(self, line: int, image_id: str) -> None:
         name = self.columns.names[self.columns.identity]
         if not image_id:
@@ -248,6 +255,16 @@ class _Builder:
         elif (before := self._seen.setdefault(image_id, line)) != line:
             self.problems.add(self.path, f"{image_id!r} is there twice, first in row {before}", line, name)
         self.ids.append(image_id)
+
+    def _numbers(self, line: int, row: Sequence[str]) -> list[float]:
+        """The probabilities of a row; NaN for a cell that is none, which is noted."""
+        try:
+            values = [float(row[number]) for number in self._numeric]
+        except ValueError:
+            values = [math.nan]
+        if any([not 0.0 <= value <= 1.0 for value in values]):  # noqa: C419 - a list is faster here
+            return [self._number(line, number, row[number]) for number in self._numeric]
+        return values
 
     def _number(self, line: int, number: int, cell: str) -> float:
         try:
@@ -265,10 +282,11 @@ class _Builder:
             return math.nan
         return value
 
-    def _check_sums(self, line: int, values: Mapping[int, float]) -> None:
-        for numbers in self._sums:
-            total = math.fsum(values[number] for number in numbers)
+    def _check_sums(self, line: int, values: Sequence[float]) -> None:
+        for place in self._sums:
+            total = math.fsum(values[place])
             if abs(total - 1.0) > SUM_TOLERANCE:  # a NaN among them compares false and was noted before
+                numbers = self._numeric[place]
                 first, last = self.columns.names[numbers[0]], self.columns.names[numbers[-1]]
                 self.problems.add(
                     self.path,

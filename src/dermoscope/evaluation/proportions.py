@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ Z_95 = 1.959963984540054
 """The standard normal quantile of a two-sided 95 % interval."""
 
 FEWEST_FOR_BOOTSTRAP = 5
-"""Groups expected on the rarer side below which `estimate_share` takes the Wilson interval."""
+"""Groups expected on the rarer side below which a share gets the Wilson interval."""
 
 
 def wilson_interval(share: float, n: float, *, z: float = Z_95) -> tuple[float, float]:
@@ -38,29 +39,34 @@ def wilson_interval(share: float, n: float, *, z: float = Z_95) -> tuple[float, 
     return min(share, max(0.0, float(centre - reach))), max(share, min(1.0, float(centre + reach)))
 
 
-def estimate_share(
-    happened: NDArray[np.bool_], groups: Sequence[str], *, resamples: int = 1000, seed: int = 0
-) -> Estimate | None:
-    """The share of rows where something happened, with a 95 % interval that knows which rows belong together.
+def estimate_shares(
+    bootstrap: Bootstrap, parts: Sequence[NDArray[np.bool_]], wholes: Sequence[NDArray[np.bool_]]
+) -> tuple[Estimate | None, ...]:
+    """Shares of rows, with 95 % intervals that know which rows belong together.
 
-    It is the bootstrap over groups. Where fewer than five groups would be expected on the rarer side, as in small
-    subgroups or for a sensitivity of 100 %, resampling draws an interval that is too narrow or has no width at all; the
-    interval is then Wilson's, with the number of groups as the number of trials.
+    They are those of the bootstrap over groups. Where fewer than five groups would be expected on the rarer side, as in
+    small subgroups or for a sensitivity of 100 %, resampling draws an interval that is too narrow or has no width at
+    all; the interval is then Wilson's, with the number of groups as the number of trials.
 
     Args:
-        happened: `[N]`.
-        groups: `[N]`, the group of each row, such as its lesion.
-        resamples: Of the bootstrap.
-        seed: Of the bootstrap.
+        bootstrap: What draws the N rows; all shares rest on the same resamples.
+        parts: What each share counts, such as the flagged images, M of `[N]`.
+        wholes: What it is a share of, such as the positive images of a subgroup, M of `[N]`.
 
     Returns:
-        None if there are no rows.
+        None for a share of no rows; else with the rows and groups of its whole.
     """
-    if not len(happened):
-        return None
-    share, independent = float(happened.mean()), len(set(groups))
-    if round(min(share, 1 - share) * independent, 9) < FEWEST_FOR_BOOTSTRAP:
-        return Estimate(share, *wilson_interval(share, independent), len(happened), independent)
-    outcome = happened.astype(np.float64)
-    bootstrap = Bootstrap(groups, resamples=resamples, seed=seed)
-    return bootstrap.estimate(lambda weights: float(outcome @ weights / weights.sum()))
+    found = bootstrap.shares(parts, wholes)
+    return tuple(for_few(each) if each.n else None for each in found)
+
+
+def for_few(share: Estimate) -> Estimate:
+    """A share of at least one row, with Wilson's interval where resampling has too little to draw from.
+
+    Args:
+        share: With the rows and groups of the whole that it is a share of.
+    """
+    if round(min(share.value, 1 - share.value) * share.groups, 9) >= FEWEST_FOR_BOOTSTRAP:
+        return share
+    low, high = wilson_interval(share.value, share.groups)
+    return replace(share, low=low, high=high)

@@ -81,15 +81,18 @@ class RankCurve:
 
 @dataclass(frozen=True)
 class RankAreas:
-    """The two areas that sum up a ranking, each 0 to 1.
+    """The areas that sum up a ranking, each 0 to 1.
 
     Attributes:
         auc: Area under the ROC curve, ties counting half; NaN without positives or negatives.
+        auc_above_80_sensitivity: Area under the part of it at or above a sensitivity of 0.8, see
+            `RankCurve.auc_above`.
         average_precision: Precision averaged over the steps of sensitivity, without interpolation; NaN without
             positives.
     """
 
     auc: float
+    auc_above_80_sensitivity: float
     average_precision: float
 
 
@@ -123,9 +126,10 @@ class RankedScores:
         self._thresholds = falling[self._ends]
         self._positives, self._negatives = self._order[self._is_positive], self._order[~self._is_positive]
         of_positives, rising = falling[self._is_positive], falling[~self._is_positive][::-1]
-        self._negatives_above = len(rising) - np.searchsorted(rising, of_positives, side="right")
-        self._negatives_from = len(rising) - np.searchsorted(rising, of_positives, side="left")
         self._positive_ends = np.flatnonzero(np.diff(of_positives, append=-np.inf))
+        distinct = of_positives[self._positive_ends]
+        self._negatives_above = len(rising) - np.searchsorted(rising, distinct, side="right")
+        self._negatives_from = len(rising) - np.searchsorted(rising, distinct, side="left")
 
     def curve(self, weights: AnyWeights | None = None) -> RankCurve:
         """The curve under a weighting.
@@ -133,38 +137,76 @@ class RankedScores:
         Args:
             weights: At least zero, `[N]`; every row counts once without them.
         """
-        weight = np.ones(len(self._order)) if weights is None else weights[self._order].astype(np.float64)
-        found = np.cumsum(weight * self._is_positive)[self._ends]
-        return RankCurve(self._thresholds, found, np.cumsum(weight)[self._ends] - found)
+        weight = _weight(weights, len(self._order))[self._order]
+        found = np.cumsum(weight * self._is_positive, dtype=weight.dtype)[self._ends].astype(np.float64)
+        whole = np.cumsum(weight, dtype=weight.dtype)[self._ends].astype(np.float64)
+        return RankCurve(self._thresholds, found, whole - found)
 
     def areas(self, weights: AnyWeights | None = None) -> RankAreas:
-        """The two areas of `curve(weights)` without the curve, several times as fast where positives are few.
+        """The areas of `curve(weights)` without the curve, several times as fast where positives are few.
 
         Args:
             weights: At least zero, `[N]`; every row counts once without them.
         """
-        weight = np.ones(len(self._order), np.int32) if weights is None else weights
-        of_positives = weight[self._positives].astype(np.float64)
-        negatives = np.zeros(len(self._negatives) + 1)
-        np.cumsum(weight[self._negatives], out=negatives[1:])
-        found = np.cumsum(of_positives)[self._positive_ends]
+        weight = _weight(weights, len(self._order))
+        negatives = np.zeros(len(self._negatives) + 1, weight.dtype)
+        np.cumsum(weight[self._negatives], out=negatives[1:], dtype=weight.dtype)
+        found = np.cumsum(weight[self._positives], dtype=weight.dtype)[self._positive_ends].astype(np.float64)
         n_positive, n_negative = (float(found[-1]) if len(found) else 0.0), float(negatives[-1])
         if not n_positive:
-            return RankAreas(float("nan"), float("nan"))
-        mistaken = negatives[self._negatives_from]
-        out_of_order = _dot(of_positives, negatives[self._negatives_above] + mistaken) / 2
+            return RankAreas(*[float("nan")] * 3)
         steps = np.diff(found, prepend=0.0)
-        called = found + mistaken[self._positive_ends]
+        above = negatives[self._negatives_above].astype(np.float64)
+        until = negatives[self._negatives_from].astype(np.float64)
+        called = found + until
         precision = np.divide(found, called, out=np.zeros_like(found), where=called > 0)
+        average_precision = _dot(steps, precision) / n_positive
+        if not n_negative:
+            return RankAreas(float("nan"), float("nan"), average_precision)
+        reached, left, right = found / n_positive, above / n_negative, until / n_negative
         return RankAreas(
-            auc=1 - out_of_order / (n_positive * n_negative) if n_negative else float("nan"),
-            average_precision=_dot(steps, precision) / n_positive,
+            # Within a tie the ROC curve is straight, so that its negatives count half.
+            auc=1 - _dot(steps, (left + right) / 2) / n_positive,
+            auc_above_80_sensitivity=_area_above(0.8, reached, steps / n_positive, left, right),
+            average_precision=average_precision,
         )
+
+
+def _area_above(
+    sensitivity: float,
+    reached: NDArray[np.float64],
+    steps: NDArray[np.float64],
+    left: NDArray[np.float64],
+    right: NDArray[np.float64],
+) -> float:
+    """`RankCurve.auc_above` by summing over sensitivities: the area to the right of where the curve reaches one.
+
+    Args:
+        sensitivity: Above 0, at most 1.
+        reached: Sensitivity at the end of each tie that holds positives, rising to 1, `[T]`.
+        steps: What the tie adds to it, `[T]`.
+        left: False positive rate where the tie begins, `[T]`.
+        right: And where it ends, `[T]`.
+    """
+    first = int(np.searchsorted(reached, sensitivity, side="left"))
+    part = (sensitivity - (reached[first] - steps[first])) / steps[first]
+    start = left[first] + part * (right[first] - left[first])
+    # Of the area above the curve, what lies right of the start and above the sensitivity is cut off; below it all is.
+    beyond = (1 - part) * steps[first] * ((start + right[first]) / 2 - start)
+    beyond += _dot(steps[first + 1 :], (left[first + 1 :] + right[first + 1 :]) / 2 - start)
+    return float(1 - start - beyond)
 
 
 def _share(cumulated: NDArray[np.float64]) -> NDArray[np.float64]:
     total = cumulated[-1]
     return np.r_[0.0, cumulated / total] if total > 0 else np.full(len(cumulated) + 1, np.nan)
+
+
+def _weight(weights: AnyWeights | None, rows: int) -> AnyWeights:
+    """Integers stay integers of at least 32 bits: sums of them are exact, and several times as fast as of floats."""
+    if weights is None:
+        return np.ones(rows, np.int32)
+    return weights.astype(np.result_type(weights.dtype, np.int32), copy=False)
 
 
 def _dot(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from dermoscope.evaluation.problems import InputError, Problem
 from dermoscope.evaluation.report.saved import FILE_NAME, KEYS
+from dermoscope.files import undo_formula_guard
 
 RECORD = "metrics.json"
 """The file by which a run folder is known."""
@@ -95,12 +96,13 @@ def read_run(folder: Path, name: str) -> SavedRun:
     if ragged:
         raise InputError((Problem(table, f"has {len(rows[ragged[0] - 1])} cells", ragged[0]),), len(ragged))
     columns = list(zip(*rows[1:], strict=True)) or [()] * len(rows[0])
+    sources, image_ids, groups = (tuple(map(undo_formula_guard, cells)) for cells in columns[:3])
     return SavedRun(
         name=name,
         folder=folder,
         header=header,
-        images=tuple(zip(columns[0], columns[1], strict=True)),
-        groups=columns[2],
+        images=tuple(zip(sources, image_ids, strict=True)),
+        groups=groups,
         diagnoses=columns[3],
         columns=dict(zip(rows[0][len(KEYS) :], columns[len(KEYS) :], strict=True)),
     )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dermoscope.evaluation.intervals import Estimate
-from dermoscope.evaluation.proportions import estimate_share
+from dermoscope.evaluation.intervals import Bootstrap, Estimate
+from dermoscope.evaluation.proportions import estimate_shares
 
 UNKNOWN = "unknown"
 """The subgroup of images for which an attribute is not recorded."""
@@ -69,15 +69,14 @@ def subgroup_rows(
     positive: NDArray[np.bool_],
     score: NDArray[np.floating],
     threshold: float,
-    attribute: str,
-    values: Sequence[str | None],
+    attributes: Mapping[str, Sequence[str | None]],
     groups: Sequence[str],
     *,
-    order: Sequence[str] = (),
+    orders: Mapping[str, Sequence[str]] | None = None,
     resamples: int = 1000,
     seed: int = 0,
-) -> tuple[SubgroupRow, ...]:
-    """Sensitivity and specificity of every subgroup, all at one threshold.
+) -> dict[str, tuple[SubgroupRow, ...]]:
+    """Sensitivity and specificity of every subgroup, all at one threshold and from the same resamples of all images.
 
     No subgroup is left out for being small: it gets a wide interval and a remark. Accuracy is not given, because it
     hides a missed melanoma behind many harmless images.
@@ -86,44 +85,53 @@ def subgroup_rows(
         positive: `[N]`.
         score: `[N]`, higher means more suspect.
         threshold: At or above it an image is flagged; the same for all subgroups.
-        attribute: Name of what the images are divided by.
-        values: `[N]` the subgroup of each image; none or empty counts as unknown.
+        attributes: What the images are divided by, such as `sex`, to the subgroup of each image, `[N]`; none or empty
+            counts as unknown.
         groups: `[N]` what belongs together, such as the lesion.
-        order: Values in the order wanted, such as `AGE_BANDS`; others follow, the largest first, unknown last.
-        resamples: Of the bootstrap.
+        orders: Attribute to its values in the order wanted, such as `AGE_BANDS`; others follow, the largest first,
+            unknown last.
+        resamples: Of the bootstrap, which keeps the share of positives.
         seed: Of the bootstrap.
 
     Raises:
         ValueError: If the lengths differ.
     """
-    if not len(positive) == len(score) == len(values) == len(groups):
-        lengths = f"{len(positive)}, {len(score)}, {len(values)}, {len(groups)}"
-        raise ValueError(f"positive, score, values and groups of {attribute} differ in length: {lengths}")
-    named = np.array([value or UNKNOWN for value in values], dtype=np.str_)
-    flagged, group_of = score >= threshold, np.asarray(groups, dtype=np.str_)
-
-    def row(value: str) -> SubgroupRow:
-        inside = named == value
-        rates = [
-            estimate_share(hit[part], group_of[part].tolist(), resamples=resamples, seed=seed)
-            for hit, part in ((flagged, inside & positive), (~flagged, inside & ~positive))
-        ]
-        return SubgroupRow(
-            attribute=attribute,
-            value=value,
-            n=int(inside.sum()),
-            positives=int((inside & positive).sum()),
-            groups=len(set(group_of[inside].tolist())),
-            sensitivity=rates[0],
-            specificity=rates[1],
-            remark=_remark(*rates),
+    flagged, members = score >= threshold, []
+    for attribute, values in attributes.items():
+        if not len(positive) == len(score) == len(values) == len(groups):
+            lengths = f"{len(positive)}, {len(score)}, {len(values)}, {len(groups)}"
+            raise ValueError(f"positive, score, values and groups of {attribute} differ in length: {lengths}")
+        members += [(attribute, *each) for each in _members(values, (orders or {}).get(attribute, ()))]
+    bootstrap = Bootstrap(groups, positive, resamples=resamples, seed=seed)
+    wholes = [part for *_, inside in members for part in (inside & positive, inside & ~positive)]
+    rates = estimate_shares(bootstrap, [flagged, ~flagged] * len(members), wholes)
+    rows: dict[str, tuple[SubgroupRow, ...]] = dict.fromkeys(attributes, ())
+    for place, (attribute, value, inside) in enumerate(members):
+        sensitivity, specificity = rates[2 * place : 2 * place + 2]
+        rows[attribute] += (
+            SubgroupRow(
+                attribute=attribute,
+                value=value,
+                n=int(inside.sum()),
+                positives=int((inside & positive).sum()),
+                groups=bootstrap.groups_among(inside),
+                sensitivity=sensitivity,
+                specificity=specificity,
+                remark=_remark(sensitivity, specificity),
+            ),
         )
+    return rows
 
-    present, counts = np.unique(named, return_counts=True)
-    size = dict(zip(present.tolist(), counts.tolist(), strict=True))
+
+def _members(values: Sequence[str | None], order: Sequence[str]) -> list[tuple[str, NDArray[np.bool_]]]:
+    """Each subgroup with which images, `[N]`, belong to it, in order."""
+    names, code, counts = np.unique(
+        np.array([value or UNKNOWN for value in values], np.str_), return_inverse=True, return_counts=True
+    )
+    size = dict(zip(names.tolist(), counts.tolist(), strict=True))
     rank = {value: place for place, value in enumerate(order)}
     ordered = sorted(size, key=lambda value: (rank.get(value, len(rank)), value == UNKNOWN, -size[value], value))
-    return tuple(row(value) for value in ordered)
+    return [(value, code == int(np.searchsorted(names, value))) for value in ordered]
 
 
 def _remark(sensitivity: Estimate | None, specificity: Estimate | None) -> str:

@@ -23,8 +23,6 @@ from dermoscope.files import sha256_of
 LEFT_OUT = frozenset({"", taxonomy.UNKNOWN, taxonomy.NOT_SKIN})
 """Diagnoses that need no column of their own: such images are left out where a class is asked for."""
 
-_TWICE = -1
-
 
 @dataclass(frozen=True)
 class Truth:
@@ -95,14 +93,57 @@ def split_hash(image_ids: Sequence[str], split: str) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def match(predictions: Predictions, manifest: Path, *, split: str = "test", sources: Sequence[str] = ()) -> Matched:
+@dataclass(frozen=True)
+class TruthTable:
+    """A manifest, read once for all predictions that are matched with it.
+
+    Attributes:
+        path: The file.
+        sha256: Of its bytes.
+        records: Its rows.
+    """
+
+    path: Path
+    sha256: str
+    records: tuple[Record, ...]
+
+
+def read_truth(manifest: Path) -> TruthTable:
+    """Read a manifest.
+
+    Args:
+        manifest: The file.
+
+    Raises:
+        InputError: If it cannot be read or has mistakes; all of them are listed.
+    """
+    try:
+        return TruthTable(manifest, sha256_of(manifest), tuple(read_manifest(manifest)))
+    except FileNotFoundError:
+        raise InputError((Problem(manifest, "does not exist; give the manifest with --manifest"),), 1) from None
+    except ManifestError:
+        problems = Problems()
+        header_is_wrong = False
+        for problem in manifest_problems(manifest, files=False):  # all of them: reading stops at the first
+            header_is_wrong |= problem.row == 1
+            if header_is_wrong and problem.row != 1:
+                break  # each row would only say again what its header lacks
+            value = f"{problem.value!r} " if problem.value else ""
+            problems.add(manifest, f"{value}{problem.reason}", problem.row, problem.column)
+        problems.check()
+        raise
+    except (OSError, ModuleNotFoundError) as error:
+        raise InputError((Problem(manifest, f"cannot be read: {error}"),), 1) from error
+
+
+def match(predictions: Predictions, table: TruthTable, *, split: str = "test", sources: Sequence[str] = ()) -> Matched:
     """Find the truth of every prediction.
 
     Images are matched by path where the predictions have paths, else by id, with `_downsampled` taken off.
 
     Args:
         predictions: Checked predictions.
-        manifest: The manifest.
+        table: The manifest, from `read_truth`.
         split: What to score; where the manifest names no split at all, everything is scored.
         sources: Data sets to score; all if empty.
 
@@ -110,14 +151,14 @@ def match(predictions: Predictions, manifest: Path, *, split: str = "test", sour
         InputError: If an id has no row in the manifest, an image of the split has no prediction, an id is ambiguous,
             or a diagnosis has no column; all such problems are listed.
     """
-    records = _read(manifest)
+    manifest, records = table.path, table.records
     split = _known_split(manifest, records, split)
     chosen = [
         row for row, record in enumerate(records) if record.split == split and (not sources or record.source in sources)
     ]
     _check_sources(manifest, records, sources)
     problems = Problems()
-    found, outside = _find(predictions, records, frozenset(chosen), manifest, problems)
+    found, ambiguous, outside = _find(predictions, records, frozenset(chosen), manifest, problems)
     unanswered = 0
     kept = []
     for row in chosen:
@@ -125,7 +166,7 @@ def match(predictions: Predictions, manifest: Path, *, split: str = "test", sour
             kept.append(row)
         elif predictions.failed & {records[row].image_id, str(records[row].path)}:
             unanswered += 1
-        else:
+        elif row not in ambiguous:
             reason = f"no prediction for {records[row].image_id!r}, which is in row {row + 2} of {manifest}"
             problems.add(predictions.path, reason)
     if not chosen:
@@ -137,7 +178,7 @@ def match(predictions: Predictions, manifest: Path, *, split: str = "test", sour
         predictions=predictions.take(np.array([found[row] for row in kept], np.intp)),
         truth=truth,
         manifest=manifest,
-        manifest_sha256=sha256_of(manifest),
+        manifest_sha256=table.sha256,
         split=split,
         split_hash=split_hash(truth.image_ids, split),
         sources=tuple(sources),
@@ -153,22 +194,6 @@ def class_of(code: str, classes: Sequence[str]) -> int:
     if code in ("AK", "SCC") and "AKIEC" in classes:
         return classes.index("AKIEC")
     return -1
-
-
-def _read(manifest: Path) -> list[Record]:
-    try:
-        return list(read_manifest(manifest))
-    except FileNotFoundError:
-        raise InputError((Problem(manifest, "does not exist; give the manifest with --manifest"),), 1) from None
-    except ManifestError:
-        problems = Problems()
-        for problem in manifest_problems(manifest, files=False):  # all of them: reading stops at the first
-            value = f"{problem.value!r} " if problem.value else ""
-            problems.add(manifest, f"{value}{problem.reason}", problem.row, problem.column)
-        problems.check()
-        raise
-    except (OSError, ModuleNotFoundError) as error:
-        raise InputError((Problem(manifest, f"cannot be read: {error}"),), 1) from error
 
 
 def _known_split(manifest: Path, records: Sequence[Record], split: str) -> str:
@@ -191,42 +216,52 @@ def _check_sources(manifest: Path, records: Sequence[Record], sources: Sequence[
 
 def _find(
     predictions: Predictions, records: Sequence[Record], chosen: frozenset[int], manifest: Path, problems: Problems
-) -> tuple[dict[int, int], int]:
-    """Row of the manifest to row of the predictions, and how many predictions lie outside the split."""
-    by_path = {os.path.abspath(record.path): row for row, record in enumerate(records)}  # noqa: PTH100 - many and fast
+) -> tuple[dict[int, int], set[int], int]:
+    """Row of the manifest to row of the predictions, rows whose id is not theirs alone, and predictions elsewhere."""
+    by_path: dict[str, int] = {}
+    if any(predictions.image_paths):
+        by_path = {os.path.abspath(record.path): row for row, record in enumerate(records)}  # noqa: PTH100 - many and fast
     by_id: dict[str, int] = {}
+    twice: dict[str, list[int]] = {}
     elsewhere: set[str] = set()
     for place, record in enumerate(records):
         image_id = taxonomy.base_image_id(record.image_id)
         if place in chosen:
-            by_id[image_id] = _TWICE if image_id in by_id else place
+            first = by_id.setdefault(image_id, place)
+            if first != place:
+                twice.setdefault(image_id, [first]).append(place)
         else:
             elsewhere.add(image_id)
     found: dict[int, int] = {}
+    ambiguous: set[int] = set()
     outside = 0
     column = "image_id"
     for number, (image_id, path) in enumerate(zip(predictions.image_ids, predictions.image_paths, strict=True)):
         line = int(predictions.rows[number])
         row: int | None = by_path.get(os.path.abspath(path)) if path else None  # noqa: PTH100
         if row is None:
-            row = by_id.get(taxonomy.base_image_id(image_id))
-            if row is None and taxonomy.base_image_id(image_id) in elsewhere:
+            base = taxonomy.base_image_id(image_id)
+            row = by_id.get(base)
+            if row is None and base in elsewhere:
                 outside += 1
+                continue
+            if base in twice:
+                ambiguous.update(twice[base])
+                rows = " and ".join(str(place + 2) for place in twice[base])
+                reason = f"{image_id!r} is in rows {rows} of {manifest}: give each image an id of its own, or add the "
+                problems.add(predictions.path, f"{reason}column path to tell them apart", line, column)
                 continue
         elif row not in chosen:
             outside += 1
             continue
         if row is None:
             problems.add(predictions.path, f"{image_id!r} is not in {manifest}: it has no truth", line, column)
-        elif row == _TWICE:
-            reason = f"{image_id!r} stands for several images of {manifest}; add the column path to tell them apart"
-            problems.add(predictions.path, reason, line, column)
         elif row in found:
-            first = int(predictions.rows[found[row]])
-            problems.add(predictions.path, f"{image_id!r} is the same image as in row {first}", line, column)
+            earlier = int(predictions.rows[found[row]])
+            problems.add(predictions.path, f"{image_id!r} is the same image as in row {earlier}", line, column)
         else:
             found[row] = number
-    return found, outside
+    return found, ambiguous, outside
 
 
 def _truth(rows: Sequence[tuple[int, Record]]) -> Truth:

@@ -12,7 +12,7 @@ from dermoscope.evaluation import figures
 from dermoscope.evaluation.classification import decided_class
 from dermoscope.evaluation.decision_table import decision_table
 from dermoscope.evaluation.figures import style
-from dermoscope.evaluation.operating_points import at_sensitivity
+from dermoscope.evaluation.operating_points import at_sensitivity, at_threshold
 from tests.evaluation.figures.drawings import drawing_of
 
 RANDOM = np.random.default_rng(0)
@@ -50,6 +50,16 @@ def draw_roc(path: Path) -> None:
 
 def draw_roc_of_several(path: Path) -> None:
     figures.roc_curve(POSITIVE, {"first": RISK, "second": OTHER}, path, groups=GROUPS, resamples=20)
+
+
+def draw_roc_near_the_origin(path: Path) -> None:
+    figures.roc_curve(POSITIVE, RISK, path, groups=GROUPS, point=at_threshold(POSITIVE, RISK, 0.99), resamples=20)
+
+
+def draw_roc_of_three_low_on_the_curve(path: Path) -> None:
+    point = at_threshold(POSITIVE, OTHER, float(np.quantile(OTHER, 0.9)))
+    scores = {"a": OTHER, "b": RISK, "c": 1 - RISK}
+    figures.roc_curve(POSITIVE, scores, path, groups=GROUPS, point=point, positive_name="malignant", resamples=20)
 
 
 def draw_precision_recall(path: Path) -> None:

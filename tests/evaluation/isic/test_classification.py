@@ -13,7 +13,9 @@ from dermoscope.evaluation.isic import (
     ClassificationTask,
     official_weights,
     score_classification,
+    specificity_at,
 )
+from dermoscope.evaluation.ranking import RankedScores
 
 T2016, T2017, T2018, T2019, T2020 = (
     CLASSIFICATION_TASKS[name]
@@ -57,6 +59,43 @@ def test_2017_is_the_mean_of_two_areas() -> None:
     # The keratosis outranks three, ties with one and loses to one.
     assert score.categories["seborrheic_keratosis"].auc == pytest.approx(3.5 / 5, abs=1e-9)
     assert score.overall == pytest.approx((5 / 6 + 3.5 / 5) / 2, abs=1e-9)
+
+
+def test_2017_reports_specificity_at_fixed_sensitivities() -> None:
+    """Twenty positives: 82 % needs seventeen of them, 89 % eighteen, 95 % nineteen."""
+    positive = np.arange(30) < 20
+    # Below the 17th, 18th and 19th positive lie 2, 3 and 5 of the ten negatives' betters.
+    score = np.linspace(1, 0.62, 20)
+    score = np.r_[score, np.full(2, score[16] + 0.001), score[17] + 0.001, np.full(2, score[18] + 0.001), np.zeros(5)]
+    truth, values = np.c_[positive, ~positive], np.c_[score, 1 - score]
+    found = score_classification(T2017, truth, values).specificities
+    assert found["melanoma"] == pytest.approx((0.8, 0.7, 0.5), abs=1e-9)
+    assert found["mean"] == pytest.approx(np.mean([found["melanoma"], found["seborrheic_keratosis"]], axis=0))
+    assert score_classification(T2016, truth[:, :1], values[:, :1]).specificities == {}
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("digits", [1, 2, 9])
+def test_the_specificity_is_that_of_the_organisers_loop(seed: int, digits: int) -> None:
+    """The first point of scikit-learn's curve at or above the sensitivity, as `computeSPECMetrics` walks to it."""
+    metrics = pytest.importorskip("sklearn.metrics")
+    random = np.random.default_rng(seed)
+    positive = np.r_[True, False, random.random(60) < 0.4]
+    score = (random.random(62) * 0.7 + 0.3 * positive).round(digits)
+    for sensitivity in (0.3, 0.5, 0.82, 0.89, 0.95, 1.0):
+        false_positive_rate, true_positive_rate, _ = metrics.roc_curve(positive, score)
+        expected = next(
+            1 - wrong
+            for wrong, right in zip(false_positive_rate, true_positive_rate, strict=True)
+            if right >= sensitivity
+        )
+        found = specificity_at(RankedScores(positive, score).curve(), sensitivity)
+        assert found == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_curve_of_one_class_has_no_specificity() -> None:
+    for positive in (np.ones(3, np.bool_), np.zeros(3, np.bool_)):
+        assert np.isnan(specificity_at(RankedScores(positive, np.arange(3.0)).curve(), 0.82))
 
 
 def test_2018_by_hand() -> None:

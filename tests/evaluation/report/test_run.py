@@ -71,6 +71,15 @@ def test_the_numbers(evaluated: Path) -> None:
     assert auc["value"] == pytest.approx(roc_auc_score(malignant, predicted[:, 0] + predicted[:, 2]))
     assert (auc["n"], auc["groups"]) == (IMAGES, IMAGES // 2)
     assert found["official"]["isic2020"]["overall"] == pytest.approx(roc_auc_score(labels == 0, predicted[:, 0]))
+    for name, official in found["official"].items():
+        estimate = official["estimate"]
+        assert estimate["value"] == pytest.approx(official["overall"], abs=1e-12), name
+        assert estimate["low"] <= estimate["value"] <= estimate["high"], name
+        assert (estimate["n"], estimate["groups"]) == (IMAGES, IMAGES // 2), name
+    assert set(found["official"]) >= {"isic2016-task3", "isic2017-task3", "isic2020", "isic2018-task1"}
+    reported = found["official"]["isic2017-task3"]["specificity_at_sensitivity"]
+    assert list(reported) == ["melanoma", "seborrheic_keratosis", "mean"]
+    assert list(reported["mean"]) == ["0.82", "0.89", "0.95"]
     assert found["masks"]["prompt"] == "auto"
     assert found["malignancy"]["thresholds_chosen_on"] == "validation images"
     assert found["answers"]["diagnosis_accuracy"]["answered"]["value"] == pytest.approx(29 / 30)

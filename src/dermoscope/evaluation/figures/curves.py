@@ -21,6 +21,12 @@ Scores = NDArray[np.floating] | Mapping[str, NDArray[np.floating]]
 _GRID = np.linspace(0, 1, 201)
 _PR_HEIGHT = 3.72
 
+# In units of the axes of a ROC curve: a line of the legend, and the words of an operating point below their ring.
+_LEGEND_LINE, _ROOM_FOR_WORDS = 0.05, 0.24
+
+# Of counts of images: what a product of a share and a count may be off.
+_ROUNDING = 1e-6
+
 
 @dataclass(frozen=True)
 class _Drawn:
@@ -64,14 +70,14 @@ def roc_curve(
     Raises:
         ValueError: If all images are positive or none is.
     """
-    curves = _drawn(positive, score, groups, _roc_line, lambda curve: curve.auc, resamples, seed)
+    curves = _drawn(positive, score, groups, _roc_line, _roc_at_grid, lambda curve: curve.auc, resamples, seed)
     with style.page(path, style.SINGLE, 3.4, title=title, note=style.sentences(_band_note(curves[0]), note)) as figure:
         axes = figure.subplots()
         style.unit_square(axes, "1 − specificity", "Sensitivity")
         axes.plot([0, 1], [0, 1], color=style.GRID, linewidth=1, zorder=0)
         _draw(axes, curves)
         if point is not None:
-            _mark(axes, point)
+            _mark(axes, point, len(curves))
         lines = [f"{curve.name}AUC {style.with_interval(curve.area)}" for curve in curves]
         _legend(axes, lines, _counts(positive, curves[0].area, positive_name))
 
@@ -106,7 +112,9 @@ def precision_recall(
     Raises:
         ValueError: If all images are positive or none is.
     """
-    curves = _drawn(positive, score, groups, _pr_line, lambda curve: curve.average_precision, resamples, seed)
+    curves = _drawn(
+        positive, score, groups, _pr_line, _pr_at_grid, lambda curve: curve.average_precision, resamples, seed
+    )
     prevalence = float(positive.mean())
     with style.page(
         path,
@@ -136,7 +144,8 @@ def _drawn(
     positive: NDArray[np.bool_],
     score: Scores,
     groups: Sequence[str],
-    line: Callable[[RankCurve], tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]],
+    line: Callable[[RankCurve], tuple[NDArray[np.float64], NDArray[np.float64]]],
+    at_grid: Callable[[RankCurve], NDArray[np.float64]],
     area: Callable[[RankCurve], float],
     resamples: int,
     seed: int,
@@ -151,34 +160,50 @@ def _drawn(
 
         def statistics(weights: Weights, ranked: RankedScores = ranked) -> NDArray[np.float64]:
             curve = ranked.curve(weights)
-            return np.append(line(curve)[2], area(curve))
+            return np.append(at_grid(curve), area(curve))
 
         *band, found = bootstrap.estimates(statistics)
-        x, y, _ = line(ranked.curve())
+        x, y = line(ranked.curve())
         kept = style.thinned(x, y)
         low, high = np.array([(each.low, each.high) for each in band]).T
         curves.append(_Drawn(f"{name}: " if name else "", x[kept], y[kept], low, high, found))
     return curves
 
 
-def _roc_line(curve: RankCurve) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    x, y = curve.false_positive_rate, curve.sensitivity
+def _roc_line(curve: RankCurve) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    return curve.false_positive_rate, curve.sensitivity
+
+
+def _roc_at_grid(curve: RankCurve) -> NDArray[np.float64]:
+    """Sensitivity at the false positive rates of `_GRID`."""
+    found, mistaken = curve.true_positives, curve.false_positives
+    wanted = _GRID * mistaken[-1]
     # Of the points above one another the highest counts, as on the staircase that is drawn.
-    last = np.searchsorted(x, _GRID, side="right") - 1
-    following = np.minimum(last + 1, len(x) - 1)
-    width = x[following] - x[last]
-    share = np.divide(_GRID - x[last], width, out=np.zeros_like(_GRID), where=width > 0)
-    return x, y, y[last] + share * (y[following] - y[last])
+    last = np.searchsorted(mistaken, wanted + _ROUNDING, side="right") - 1
+    following = np.minimum(last + 1, len(mistaken) - 1)
+    starts, ups = (np.where(last < 0, 0.0, values[last]) for values in (mistaken, found))
+    width = mistaken[following] - starts
+    share = np.divide(wanted - starts, width, out=np.zeros_like(_GRID), where=width > 0)
+    return np.asarray((ups + share * (found[following] - ups)) / found[-1], np.float64)
 
 
-def _pr_line(curve: RankCurve) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    flagged = curve.true_positives + curve.false_positives
-    precision = np.divide(curve.true_positives, flagged, out=np.full_like(flagged, np.nan), where=flagged > 0)
+def _pr_line(curve: RankCurve) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    precision = curve.true_positives / (curve.true_positives + curve.false_positives)
     recall = curve.sensitivity[1:]
     # A step holds from the sensitivity before it, as average precision sums it.
-    at_grid = precision[np.searchsorted(recall, np.maximum(_GRID, recall[0]) - 1e-12)]
     starts = np.concatenate([[0.0], recall[:-1]])
-    return np.stack([starts, recall], axis=1).ravel(), np.repeat(precision, 2), at_grid
+    return np.stack([starts, recall], axis=1).ravel(), np.repeat(precision, 2)
+
+
+def _pr_at_grid(curve: RankCurve) -> NDArray[np.float64]:
+    """Precision at the sensitivities of `_GRID`; NaN where nothing is called positive."""
+    found = curve.true_positives
+    places = np.searchsorted(found, np.maximum(_GRID * found[-1], found[0]) - _ROUNDING)
+    called = found[places] + curve.false_positives[places]
+    precision: NDArray[np.float64] = np.divide(
+        found[places], called, out=np.full_like(called, np.nan), where=called > 0
+    )
+    return precision
 
 
 def _draw(axes: Axes, curves: Sequence[_Drawn]) -> None:
@@ -195,11 +220,23 @@ def _ring(axes: Axes, x: float, y: float) -> None:
     )  # fmt: skip
 
 
-def _mark(axes: Axes, point: OperatingPoint) -> None:
-    """Ring an operating point of a ROC curve and write it out below the curve, where no line runs."""
+def _mark(axes: Axes, point: OperatingPoint, curves: int) -> None:
+    """Ring an operating point of a ROC curve and write it out below the curve, where no line runs.
+
+    Near the origin there is no room below: there the words stand above the legend, with a line to the ring.
+    """
     x, y = 1 - point.specificity, point.sensitivity
     _ring(axes, x, y)
     words = f"threshold {point.threshold:.3g}\nsensitivity {point.sensitivity:.2f}\nspecificity {point.specificity:.2f}"
+    legend = _LEGEND_LINE * (curves + 1)
+    if y < legend + _ROOM_FOR_WORDS:
+        bottom = legend + 0.02
+        axes.text(
+            0.44, bottom, words, ha="left", va="bottom", fontsize=style.SMALL, linespacing=1.3,
+            path_effects=style.halo(), zorder=5,
+        )  # fmt: skip
+        axes.plot([x, 0.425], [y, bottom + _ROOM_FOR_WORDS / 4], color=style.FAINT, linewidth=0.7, zorder=3)
+        return
     axes.annotate(
         words, (x, y), xytext=(9, -9) if x < 0.6 else (-4, -26), textcoords="offset points",
         ha="left" if x < 0.6 else "right", va="top", fontsize=style.SMALL, linespacing=1.3,

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dermoscope.evaluation.abstention import coverage_risk
+from dermoscope.evaluation.abstention import RankedAnswers
 from dermoscope.evaluation.calibration import Binning, brier, expected_calibration_error, reliability
 from dermoscope.evaluation.figures import style
-from dermoscope.evaluation.intervals import Bootstrap, Weights
+from dermoscope.evaluation.intervals import Bootstrap
 
 _GRID = np.linspace(0.02, 1, 99)
 
@@ -96,14 +96,11 @@ def coverage_risk_curve(
         resamples: Of the bootstrap.
         seed: Of the bootstrap.
     """
-    curve = coverage_risk(correct, confidence)
-
-    def statistics(weights: Weights) -> NDArray[np.float64]:
-        drawn = coverage_risk(correct, confidence, weights)
-        at_grid = drawn.risk[np.searchsorted(drawn.coverage, _GRID - 1e-12)]
-        return np.append(at_grid, drawn.area)
-
-    *band, area = Bootstrap(groups, resamples=resamples, seed=seed).estimates(statistics)
+    ranked = RankedAnswers(correct, confidence)
+    curve = ranked.curve()
+    area, _, *band = Bootstrap(groups, resamples=resamples, seed=seed).estimates(
+        lambda weights: ranked.summary(_GRID, weights)
+    )
     low, high = np.array([(each.low, each.high) for each in band]).T
     share_wrong = float(curve.risk[-1])
     summary = ", ".join(

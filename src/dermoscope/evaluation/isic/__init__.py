@@ -5,6 +5,7 @@ from dermoscope.evaluation.isic.classification import (
     ClassificationScore,
     official_weights,
     score_classification,
+    specificity_at,
 )
 from dermoscope.evaluation.isic.folders import read_mask_pairs
 from dermoscope.evaluation.isic.segmentation import MaskPair, OfficialMaskScores, SegmentationScore, score_masks
@@ -29,4 +30,5 @@ __all__ = [
     "read_mask_pairs",
     "score_classification",
     "score_masks",
+    "specificity_at",
 ]

@@ -12,7 +12,7 @@ precision is that of today's scorer; how the scorer of 2016 interpolated has not
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from dermoscope.evaluation.classification import BinaryMetrics, decided_class
 from dermoscope.evaluation.decision_table import balanced_accuracy_of, decision_table
 from dermoscope.evaluation.isic.tasks import ClassificationTask
-from dermoscope.evaluation.ranking import AnyWeights, RankedScores
+from dermoscope.evaluation.ranking import AnyWeights, RankCurve, RankedScores
 
 UNSCORED_IMAGES = frozenset({"ISIC_0035068"})
 """Images of the test sets that the official scorer gives no weight."""
@@ -38,6 +38,7 @@ class ClassificationScore:
         categories: Category to its numbers, each against all the rest, called above 0.5.
         macro_average: Mean of each number over the categories.
         images: Images with a weight.
+        specificities: Category, and `mean`, to the specificity at each of `task.sensitivities`; empty without any.
     """
 
     task: ClassificationTask
@@ -46,6 +47,7 @@ class ClassificationScore:
     categories: Mapping[str, BinaryMetrics]
     macro_average: BinaryMetrics
     images: int
+    specificities: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 def official_weights(image_ids: Sequence[str]) -> NDArray[np.float64]:
@@ -90,7 +92,47 @@ def score_classification(
         "auc": macro.auc,
         "average_precision": macro.average_precision,
     }[task.ranking]
-    return ClassificationScore(task, overall, balanced, categories, macro, int(np.count_nonzero(weight)))
+    images = int(np.count_nonzero(weight))
+    specificities = _specificities(task, truth, probabilities, weight) if task.sensitivities else {}
+    return ClassificationScore(task, overall, balanced, categories, macro, images, specificities)
+
+
+def specificity_at(curve: RankCurve, sensitivity: float) -> float:
+    """The specificity where a ROC curve first reaches a sensitivity, as ISIC 2017 Part 3 reported it.
+
+    That is at a point of the curve, not between two. Points inside a straight stretch with equal steps do not count:
+    scikit-learn, from which the organisers took the curve, leaves them out.
+
+    Args:
+        curve: The curve.
+        sensitivity: Above 0, at most 1.
+
+    Returns:
+        NaN without positives or negatives.
+
+    References:
+        isic-challenge-scoring as of 2017, `computeSPECMetrics`.
+    """
+    found, mistaken = curve.true_positives, curve.false_positives
+    if not (found[-1] > 0 and mistaken[-1] > 0):
+        return float("nan")
+    bends = (np.diff(found, 2) != 0) | (np.diff(mistaken, 2) != 0)
+    kept = np.flatnonzero(np.concatenate([[True], bends, [True]])) if len(found) > 2 else np.arange(len(found))
+    place = kept[np.searchsorted(found[kept] / found[-1], sensitivity)]
+    return float(1 - mistaken[place] / mistaken[-1])
+
+
+def _specificities(
+    task: ClassificationTask,
+    truth: NDArray[np.bool_],
+    probabilities: NDArray[np.floating],
+    weight: NDArray[np.float64],
+) -> dict[str, tuple[float, ...]]:
+    scored, found = weight > 0, {}
+    for k, name in enumerate(task.categories):
+        curve = RankedScores(truth[scored, k], probabilities[scored, k]).curve(weight[scored])
+        found[name] = tuple(specificity_at(curve, sensitivity) for sensitivity in task.sensitivities)
+    return found | {"mean": tuple(_mean(column) for column in zip(*found.values(), strict=True))}
 
 
 def _category(

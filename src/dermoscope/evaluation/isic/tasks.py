@@ -21,6 +21,7 @@ class ClassificationTask:
             under the ROC curve or of the average precision.
         exclusive: Whether every image belongs to exactly one of the categories.
         source: Where the rules stand.
+        sensitivities: Those at which the specificity was reported beside the ranking number.
     """
 
     name: str
@@ -28,6 +29,7 @@ class ClassificationTask:
     ranking: Literal["balanced_accuracy", "auc", "average_precision"]
     exclusive: bool
     source: str
+    sensitivities: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,12 @@ CLASSIFICATION_TASKS: Mapping[str, ClassificationTask] = MappingProxyType(
         for task in (
             ClassificationTask("isic2016-task3", ("malignant",), "average_precision", False, f"{_LANDING}/2016/39/"),
             ClassificationTask(
-                "isic2017-task3", ("melanoma", "seborrheic_keratosis"), "auc", False, f"{_LANDING}/2017/44/"
+                "isic2017-task3",
+                ("melanoma", "seborrheic_keratosis"),
+                "auc",
+                False,
+                f"{_LANDING}/2017/44/",
+                (0.82, 0.89, 0.95),
             ),
             ClassificationTask("isic2018-task3", HAM10000_CODES, "balanced_accuracy", True, f"{_LANDING}/2018/47/"),
             ClassificationTask("isic2019", ISIC2019_CODES, "balanced_accuracy", True, f"{_LANDING}/2019/"),

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dermoscope.evaluation.calibration import top_label
-from dermoscope.evaluation.proportions import estimate_share
+from dermoscope.evaluation.intervals import Bootstrap
+from dermoscope.evaluation.proportions import estimate_shares
 from dermoscope.evaluation.report.document import Cell, Section, Table
 from dermoscope.evaluation.report.parts import Part, Settings
 from dermoscope.evaluation.tasks import BinaryTask, ClassTask
@@ -33,30 +34,43 @@ def answers_part(
     withheld = matched.predictions.abstained
     if withheld is None or not (classes or binary):
         return None
-    rows: list[tuple[Cell, ...]] = []
-    numbers: dict[str, object] = {}
+    named: list[tuple[str, str]] = []
+    parts: list[NDArray[np.bool_]] = []
+    wholes: list[NDArray[np.bool_]] = []
 
-    def add(key: str, name: str, hit: NDArray[np.bool_], images: NDArray[np.intp], groups: Sequence[str]) -> None:
-        given = ~withheld[images]
-        group = np.asarray(groups)
-        found = [
-            estimate_share(values, names.tolist(), resamples=settings.resamples, seed=settings.seed)
-            for values, names in ((given, group), (hit[given], group[given]), (hit & given, group))
-        ]
-        rows.append((name, len(images), *found))
-        numbers[key] = {"answered": found[0], "among_answered": found[1], "end_to_end": found[2]}
+    def add(key: str, name: str, asked: NDArray[np.bool_], hit: NDArray[np.bool_]) -> None:
+        named.append((key, name))
+        parts.extend((~withheld, hit, hit & ~withheld))
+        wholes.extend((asked, asked & ~withheld, asked))
+
+    def of_all(images: NDArray[np.intp], values: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        placed = np.zeros(len(withheld), np.bool_)
+        placed[images] = values
+        return placed
 
     if binary and binary[0].key != "gate":
         task = binary[0]
-        for key, part, hit in (
+        for key, asked, hit in (
             ("sensitivity", task.positive, task.called),
             ("specificity", ~task.positive, ~task.called),
         ):
-            groups = [group for group, is_in in zip(task.groups, part, strict=True) if is_in]
-            add(f"{task.key}_{key}", f"{task.title}, {key}", hit[part], task.images[part], groups)
+            name = f"{task.title}, {key}"
+            add(f"{task.key}_{key}", name, of_all(task.images, asked), of_all(task.images, hit))
     for each in classes:
         right, _ = top_label(each.labels, each.probabilities)
-        add(f"{each.key}_accuracy", f"{each.title}, accuracy", right, each.images, each.groups)
+        asked = of_all(each.images, np.ones(len(each.images), np.bool_))
+        add(f"{each.key}_accuracy", f"{each.title}, accuracy", asked, of_all(each.images, right))
+    if not named:
+        return None
+    settings.on_progress("Answers given", 0, 1)
+    bootstrap = Bootstrap(matched.truth.groups, resamples=settings.resamples, seed=settings.seed)
+    found = estimate_shares(bootstrap, parts, wholes)
+    rows: list[tuple[Cell, ...]] = []
+    numbers: dict[str, object] = {}
+    for place, (key, name) in enumerate(named):
+        answered, among_answered, end_to_end = found[3 * place : 3 * place + 3]
+        rows.append((name, int(wholes[3 * place].sum()), answered, among_answered, end_to_end))
+        numbers[key] = {"answered": answered, "among_answered": among_answered, "end_to_end": end_to_end}
     columns = ("Question", "Images", "Answered", "Among the answered", "Of all images")
     note = "Of all images: an answer withheld counts as wrong, also where a negative was withheld."
     table = Table("answers", f"Answers: {where}", columns, tuple(rows), note)

@@ -9,9 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dermoscope.evaluation.calibration import (
-    brier,
+    BinnedPromises,
     brier_decomposition,
-    expected_calibration_error,
     fit_temperature,
     log_probabilities,
     reliability,
@@ -151,9 +150,10 @@ def _calibration(
         scaled = with_temperature(_logits(task.score), temperature)[:, 1]
         versions.append((f"temperature {temperature:.3f}, fitted on validation images", scaled))
     rows: list[tuple[Cell, ...]] = []
-    for name, score in versions:
+    found = _calibration_errors(task, [score for _, score in versions], settings)
+    for (name, score), errors in zip(versions, found, strict=True):
         parts = brier_decomposition(task.positive, score)
-        rows.append((name, *_calibration_row(task, score, settings), parts.reliability, parts.resolution))
+        rows.append((name, *errors, parts.reliability, parts.resolution))
     numbers: dict[str, object] = {
         "temperature": temperature,
         "versions": {str(row[0]): {"ece": row[1], "ece_equal_mass": row[2], "brier": row[3]} for row in rows},
@@ -168,24 +168,26 @@ def _calibration(
     return numbers, table
 
 
-def _calibration_row(task: BinaryTask, score: NDArray[np.float64], settings: Settings) -> tuple[Estimate, ...]:
+def _calibration_errors(
+    task: BinaryTask, scores: Sequence[NDArray[np.float64]], settings: Settings
+) -> list[tuple[Estimate, ...]]:
+    """Of each version of the scores: both calibration errors and the Brier score."""
     bootstrap = Bootstrap(task.groups, task.positive, resamples=settings.resamples, seed=settings.seed)
-    tick, done = settings.tick(f"{task.title}: calibration"), -1
+    blocks: list[list[NDArray[np.float64]]] = [[np.ones(len(task.positive))]]
+    for score in scores:
+        blocks += [BinnedPromises(task.positive, score).gaps]
+        blocks += [BinnedPromises(task.positive, score, binning="equal-mass").gaps]
+        blocks += [[np.square(score - task.positive)]]
+    ends = np.cumsum([len(block) for block in blocks])
 
-    def statistics(weights: NDArray[np.int32]) -> NDArray[np.float64]:
-        nonlocal done
-        done += 1
-        if done % 50 == 0:
-            tick(done, settings.resamples)
-        return np.array(
-            [
-                expected_calibration_error(task.positive, score, weights=weights),
-                expected_calibration_error(task.positive, score, binning="equal-mass", weights=weights),
-                brier(task.positive, score, weights),
-            ]
-        )
+    def statistics(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        _, *found = np.split(sums, ends[:-1])
+        # Squares have no sign to lose.
+        return np.array([float(np.abs(part).sum() / sums[0]) for part in found])
 
-    return bootstrap.estimates(statistics)
+    settings.on_progress(f"{task.title}: calibration", 0, 1)
+    found = bootstrap.estimates_of_sums([column for block in blocks for column in block], statistics)
+    return [found[3 * place : 3 * place + 3] for place in range(len(scores))]
 
 
 def _logits(score: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dermoscope.evaluation import conformal
-from dermoscope.evaluation.abstention import coverage_risk
+from dermoscope.evaluation.abstention import RankedAnswers
 from dermoscope.evaluation.calibration import (
-    expected_calibration_error,
+    BinnedPromises,
     fit_temperature,
     log_probabilities,
-    multiclass_brier,
+    multiclass_squares,
     top_label,
     with_temperature,
 )
@@ -23,7 +25,14 @@ from dermoscope.evaluation.report.parts import Part, Settings, left_out_note
 from dermoscope.evaluation.report.scores import METRIC_NAMES, PER_CLASS, ClassScores, class_scores
 from dermoscope.evaluation.tasks import ClassTask
 
-_COVERAGES = (0.5, 0.8, 0.9, 1.0)
+_COVERAGES = np.array([0.5, 0.8, 0.9, 1.0])
+
+_SETS: Mapping[str, tuple[Literal["lac", "aps"], bool]] = {
+    "LAC, on average": ("lac", False),
+    "LAC, for each class": ("lac", True),
+    "APS, on average": ("aps", False),
+}
+"""Name of the prediction sets to their method, and whether they keep their promise for each class."""
 
 
 def class_part(task: ClassTask, where: str, settings: Settings, validation: ClassTask | None = None) -> Part:
@@ -92,7 +101,7 @@ def _report(task: ClassTask, found: ClassScores, on: str) -> Table:
 
 
 def _selective(task: ClassTask, settings: Settings, on: str) -> tuple[dict[str, object], Table]:
-    right, confidence = top_label(task.labels, task.probabilities)
+    ranked = RankedAnswers(*top_label(task.labels, task.probabilities))
     bootstrap = Bootstrap(task.groups, resamples=settings.resamples, seed=settings.seed)
     tick, done = settings.tick(f"{task.title}: coverage and risk"), -1
 
@@ -101,8 +110,7 @@ def _selective(task: ClassTask, settings: Settings, on: str) -> tuple[dict[str, 
         done += 1
         if done % 20 == 0:
             tick(done, settings.resamples)
-        curve = coverage_risk(right, confidence, weights)
-        return np.array([curve.area, curve.excess_area, *(curve.risk_at(coverage) for coverage in _COVERAGES)])
+        return ranked.summary(_COVERAGES, weights)
 
     area, excess, *risks = bootstrap.estimates(statistics)
     rows: list[tuple[Cell, ...]] = [
@@ -126,24 +134,22 @@ def _temperature(
     temperature = fit_temperature(log_probabilities(validation.probabilities), validation.labels)
     scaled = with_temperature(log_probabilities(task.probabilities), temperature)
     bootstrap = Bootstrap(task.groups, task.labels, resamples=settings.resamples, seed=settings.seed)
-    rows: list[tuple[Cell, ...]] = []
-    for name, probabilities in (("as predicted", task.probabilities), ("with the temperature", scaled)):
-        right, confidence = top_label(task.labels, probabilities)
+    names = ("as predicted", "with the temperature")
+    columns, bins = [np.ones(len(task.labels))], []
+    for probabilities in (task.probabilities, scaled):
+        gaps = BinnedPromises(*top_label(task.labels, probabilities)).gaps
+        columns += [multiclass_squares(task.labels, probabilities), *gaps]
+        bins.append(len(gaps))
 
-        def statistics(
-            weights: Weights,
-            probabilities: NDArray[np.float64] = probabilities,
-            right: NDArray[np.bool_] = right,
-            confidence: NDArray[np.float64] = confidence,
-        ) -> NDArray[np.float64]:
-            return np.array(
-                [
-                    expected_calibration_error(right, confidence, weights=weights),
-                    multiclass_brier(task.labels, probabilities, weights),
-                ]
-            )
+    def statistics(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        found = []
+        for version in np.split(sums[1:], [1 + bins[0]]):
+            found += [np.abs(version[1:]).sum() / sums[0], version[0] / sums[0]]
+        return np.array(found)
 
-        rows.append((name, *bootstrap.estimates(statistics)))
+    settings.on_progress(f"{task.title}: calibration", 0, 1)
+    found = bootstrap.estimates_of_sums(columns, statistics)
+    rows: list[tuple[Cell, ...]] = [(name, *found[2 * n : 2 * n + 2]) for n, name in enumerate(names)]
     numbers: dict[str, object] = {
         "temperature": temperature,
         "versions": {str(row[0]): {"ece": row[1], "brier": row[2]} for row in rows},
@@ -151,32 +157,25 @@ def _temperature(
     note = (
         f"Temperature {temperature:.3f}, fitted on {len(validation.labels):,} validation images. It moves no arg-max."
     )
-    columns = ("Probabilities", "Expected calibration error", "Brier score (0 to 2)")
-    return numbers, Table(f"{task.key}-calibration", f"{task.title}, calibration: {on}", columns, tuple(rows), note)
+    heads = ("Probabilities", "Expected calibration error", "Brier score (0 to 2)")
+    return numbers, Table(f"{task.key}-calibration", f"{task.title}, calibration: {on}", heads, tuple(rows), note)
 
 
 def _sets(task: ClassTask, validation: ClassTask, settings: Settings, on: str) -> tuple[list[dict[str, object]], Table]:
     one_each = np.sort(np.unique(np.asarray(validation.groups), return_index=True)[1])  # groups are not independent
     labels, probabilities = validation.labels[one_each], validation.probabilities[one_each]
+    all_sets = []
+    for method, by_class in _SETS.values():
+        fitted = conformal.fit(labels, probabilities, settings.coverage, method=method, class_conditional=by_class)
+        all_sets.append(fitted.sets(task.probabilities))
+    covered = [sets[np.arange(len(task.labels)), task.labels] for sets in all_sets]
+    bootstrap = Bootstrap(task.groups, task.labels, resamples=settings.resamples, seed=settings.seed)
+    settings.on_progress(f"{task.title}: prediction sets", 0, 1)
+    coverages = bootstrap.shares(covered, [np.ones(len(task.labels), np.bool_)] * len(covered))
     rows: list[tuple[Cell, ...]] = []
     numbers: list[dict[str, object]] = []
-    for name, method, by_class in (
-        ("LAC, on average", "lac", False),
-        ("LAC, for each class", "lac", True),
-        ("APS, on average", "aps", False),
-    ):
-        fitted = conformal.fit(
-            labels,
-            probabilities,
-            settings.coverage,
-            method="aps" if method == "aps" else "lac",
-            class_conditional=by_class,
-        )
-        sets = fitted.sets(task.probabilities)
+    for (name, (method, by_class)), sets, reached in zip(_SETS.items(), all_sets, coverages, strict=True):
         found = conformal.summarise_sets(task.labels, sets)
-        covered = sets[np.arange(len(task.labels)), task.labels].astype(np.float64)
-        bootstrap = Bootstrap(task.groups, task.labels, resamples=settings.resamples, seed=settings.seed)
-        reached = bootstrap.estimate(lambda weights, covered=covered: float(covered @ weights / weights.sum()))  # type: ignore[misc]
         worst = float(np.nanmin(found.class_coverage))
         rows.append((name, settings.coverage, reached, worst, found.mean_size, found.single, found.empty))
         numbers.append(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dermoscope.evaluation.calibration import weighted_mean
 from dermoscope.evaluation.comparison import delong, mcnemar
 from dermoscope.evaluation.decision_table import balanced_accuracy_of, decision_table
 from dermoscope.evaluation.intervals import Bootstrap, Difference, Estimate, Weights
@@ -104,7 +105,7 @@ def _binary(runs: Sequence[SavedRun], key: str, settings: Settings) -> list[Comp
             positive.astype(np.intp),
             f"{key}.auc",
             f"{runs[0].title(key)}, {METRIC_NAMES['auc']}",
-            [lambda weights, each=each: each.curve(weights).auc for each in ranked],  # type: ignore[misc]
+            [lambda weights, each=each: each.areas(weights).auc for each in ranked],  # type: ignore[misc]
             settings,
             "DeLong",
             tests,
@@ -163,7 +164,7 @@ def _mean(runs: Sequence[SavedRun], metric: str, title: str, settings: Settings)
 
 def _share(values: NDArray[np.bool_] | NDArray[np.float64]) -> Statistic:
     exact = values.astype(np.float64)
-    return lambda weights: float(exact @ weights / weights.sum())
+    return lambda weights: weighted_mean(exact, weights)
 
 
 def _compared(

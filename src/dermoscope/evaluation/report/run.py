@@ -21,7 +21,7 @@ from dermoscope.evaluation.report.parts import Part, Settings
 from dermoscope.evaluation.report.saved import FILE_NAME, write_saved
 from dermoscope.evaluation.report.subgroup_part import estimated_skin_tones, subgroup_part
 from dermoscope.evaluation.tasks import BinaryTask, ClassTask, binary_tasks, class_tasks
-from dermoscope.evaluation.truth import Matched, match
+from dermoscope.evaluation.truth import Matched, match, read_truth
 
 SCHEMA_VERSION = 1
 """Of `metrics.json`."""
@@ -81,11 +81,12 @@ def evaluate(request: Request, settings: Settings | None = None) -> Run:
 def _read(request: Request, settings: Settings) -> Inputs:
     settings.on_progress("Reading predictions", 0, 1)
     predictions = read_predictions(request.results, independent_scores=request.independent_scores)
-    matched = match(predictions, request.manifest, split=request.split, sources=request.sources)
+    table = read_truth(request.manifest)
+    matched = match(predictions, table, split=request.split, sources=request.sources)
     validation = None
     if request.validation is not None:
         given = read_predictions(request.validation, independent_scores=request.independent_scores)
-        validation = match(given, request.manifest, split=request.validation_split, sources=request.sources)
+        validation = match(given, table, split=request.validation_split, sources=request.sources)
         _check_validation(matched, validation)
     problems = Problems()
     prompt = request.prompt or ("auto" if predictions.is_ours and request.masks is None else "")
@@ -95,8 +96,12 @@ def _read(request: Request, settings: Settings) -> Inputs:
     problems.check()
     inputs = Inputs(matched, class_tasks(matched), binary_tasks(matched, request.positive), masks, validation)
     if not (inputs.classes or inputs.binary or inputs.masks):
-        reason = "nothing to score: no image of the split has a diagnosis that the predictions have a column for"
-        problems.add(request.manifest, f"{reason}, or both a predicted and a true mask", None, "diagnosis")
+        if any(matched.truth.diagnoses):
+            reason = "no image of the split has a diagnosis that the predictions have a column for"
+        else:
+            reason = "the column is missing or empty"
+        reason = f"nothing to score: {reason}, and no image has both a predicted and a true mask"
+        problems.add(request.manifest, reason, 1, "diagnosis")
         problems.check()
     return inputs
 
@@ -138,5 +143,5 @@ def _parts(request: Request, inputs: Inputs, settings: Settings) -> list[Part]:
         tones = estimated_skin_tones(matched, settings) if request.estimate_skin_tone else None
         parts.append(subgroup_part(inputs.binary[0], matched, of(inputs.binary[0]), settings, tones))
     parts.append(answers_part(matched, inputs.classes, inputs.binary, on, settings))
-    parts.append(official_part(matched, inputs.masks, on))
+    parts.append(official_part(matched, inputs.masks, on, settings))
     return [part for part in parts if part is not None]

@@ -2,7 +2,7 @@
 
 Columns: `source, image_id, group, diagnosis`; for every binary question `<key>:truth, :score, :called`; for every
 question with several classes `<key>:truth, :decided` and one `<key>:<class>` a class; for masks `masks:<metric>`. A
-cell is empty where an image has no answer to the question.
+cell is empty where an image has no answer to the question. Names that a spreadsheet would run as a formula are guarded.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from dermoscope.evaluation.mask_files import MaskTask
 from dermoscope.evaluation.masks import MASK_METRICS
 from dermoscope.evaluation.tasks import BinaryTask, ClassTask
 from dermoscope.evaluation.truth import Truth
+from dermoscope.files import guard_formula
 
 FILE_NAME = "predictions.csv"
 """Name of the file in a run folder."""
@@ -44,9 +45,9 @@ def write_saved(
     """
     count = len(truth.image_ids)
     columns: dict[str, list[object]] = {
-        "source": list(truth.sources),
-        "image_id": list(truth.image_ids),
-        "group": list(truth.groups),
+        "source": [guard_formula(source) for source in truth.sources],
+        "image_id": [guard_formula(image_id) for image_id in truth.image_ids],
+        "group": [guard_formula(group) for group in truth.groups],
         "diagnosis": list(truth.diagnoses),
     }
 

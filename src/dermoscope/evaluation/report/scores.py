@@ -8,18 +8,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from dermoscope.evaluation.calibration import brier, expected_calibration_error, multiclass_brier, top_label
+from dermoscope.evaluation.calibration import BinnedPromises, multiclass_squares, top_label, weighted_mean
 from dermoscope.evaluation.classification import decided_class
 from dermoscope.evaluation.decision_table import (
     accuracy_of,
     balanced_accuracy_of,
     cohen_kappa_of,
-    decision_table,
+    decision_cells,
     f1_of,
     ratio,
+    table_of,
 )
 from dermoscope.evaluation.intervals import Bootstrap, Estimate, Weights
-from dermoscope.evaluation.proportions import FEWEST_FOR_BOOTSTRAP, wilson_interval
+from dermoscope.evaluation.proportions import for_few
 from dermoscope.evaluation.ranking import RankedScores
 from dermoscope.evaluation.tasks import BinaryTask, ClassTask
 
@@ -115,13 +116,14 @@ def class_scores(task: ClassTask, *, resamples: int, seed: int, tick: Tick = uns
         tick: Called with the resamples done and their number.
     """
     count = len(task.classes)
-    predicted = decided_class(task.probabilities)
     ranked = [RankedScores(task.labels == k, task.probabilities[:, k]) for k in range(count)]
-    right, confidence = top_label(task.labels, task.probabilities)
+    cells = decision_cells(task.labels, decided_class(task.probabilities), count)
+    promises = BinnedPromises(*top_label(task.labels, task.probabilities))
+    squares = multiclass_squares(task.labels, task.probabilities)
 
     def statistics(weights: Weights) -> NDArray[np.float64]:
-        table = decision_table(task.labels, predicted, count, weights)
-        aucs = [each.curve(weights).auc for each in ranked]
+        table = table_of(cells, count, weights)
+        aucs = [each.areas(weights).auc for each in ranked]
         scored = [auc for auc in aucs if not np.isnan(auc)]
         overall = [
             balanced_accuracy_of(table),
@@ -130,8 +132,8 @@ def class_scores(task: ClassTask, *, resamples: int, seed: int, tick: Tick = uns
             f1_of(table, "macro"),
             f1_of(table, "weighted"),
             float(np.mean(scored)) if scored else float("nan"),
-            multiclass_brier(task.labels, task.probabilities, weights),
-            expected_calibration_error(right, confidence, weights=weights),
+            weighted_mean(squares, weights),
+            promises.error(weights),
         ]
         return np.array(overall + [number for k in range(count) for number in _one_class(table, k, aucs[k])])
 
@@ -148,7 +150,7 @@ def class_scores(task: ClassTask, *, resamples: int, seed: int, tick: Tick = uns
             name: dict(zip(PER_CLASS, rest[k * step : (k + 1) * step], strict=True))
             for k, name in enumerate(task.classes)
         },
-        table=decision_table(task.labels, predicted, count),
+        table=table_of(cells, count),
         support={name: int((task.labels == k).sum()) for k, name in enumerate(task.classes)},
     )
 
@@ -163,29 +165,34 @@ def binary_scores(task: BinaryTask, *, resamples: int, seed: int, tick: Tick = u
         tick: Called with the resamples done and their number.
     """
     ranked = RankedScores(task.positive, task.score)
-    labels, called = task.positive.astype(np.intp), task.called.astype(np.intp)
+    cells = decision_cells(task.positive.astype(np.intp), task.called.astype(np.intp), 2)
+    promises = BinnedPromises(task.positive, task.score)
+    squares = np.square(task.score - task.positive)
 
     def statistics(weights: Weights) -> NDArray[np.float64]:
-        curve = ranked.curve(weights)
-        table = decision_table(labels, called, 2, weights)
-        (_, fp), (fn, tp) = table[:, :2].tolist()
+        areas = ranked.areas(weights)
+        table = table_of(cells, 2, weights)
+        (tn, fp), (fn, tp) = table[:, :2].tolist()
         return np.array(
             [
-                curve.auc,
-                curve.auc_above(0.8),
-                curve.average_precision,
-                *_rates(table),
+                areas.auc,
+                areas.auc_above_80_sensitivity,
+                areas.average_precision,
+                *(ratio(tp, tp + fn), ratio(tn, tn + fp), ratio(tp, tp + fp), ratio(tn, tn + fn)),
                 accuracy_of(table),
                 balanced_accuracy_of(table),
                 ratio(2 * tp, 2 * tp + fp + fn),
-                brier(task.positive, task.score, weights),
-                expected_calibration_error(task.positive, task.score, weights=weights),
+                weighted_mean(squares, weights),
+                promises.error(weights),
             ]
         )
 
     bootstrap = Bootstrap(task.groups, task.positive, resamples=resamples, seed=seed)
     found = dict(zip(BINARY_METRICS, bootstrap.estimates(_ticking(statistics, resamples, tick)), strict=True))
-    return found | _for_few(task, task.called, {name: found[name] for name in RATES})
+    for name, (_, whole) in zip(RATES, _rates(task, task.called), strict=True):
+        rate = replace(found[name], n=int(whole.sum()), groups=bootstrap.groups_among(whole))
+        found[name] = for_few(rate) if rate.n else rate
+    return found
 
 
 def rates_at(
@@ -199,34 +206,18 @@ def rates_at(
         resamples: Of the bootstrap.
         seed: Of the bootstrap.
     """
-    labels, decisions = task.positive.astype(np.intp), [each.astype(np.intp) for each in called]
-
-    def statistics(weights: Weights) -> NDArray[np.float64]:
-        return np.array([_rates(decision_table(labels, each, 2, weights)) for each in decisions]).ravel()
-
-    found = Bootstrap(task.groups, task.positive, resamples=resamples, seed=seed).estimates(statistics)
+    bootstrap = Bootstrap(task.groups, task.positive, resamples=resamples, seed=seed)
+    pairs = [pair for each in called for pair in _rates(task, each)]
+    found = bootstrap.shares([part for part, _ in pairs], [whole for _, whole in pairs])
+    few = [for_few(rate) if rate.n else rate for rate in found]
     step = len(RATES)
-    return tuple(
-        _for_few(task, each, dict(zip(RATES, found[place * step : (place + 1) * step], strict=True)))
-        for place, each in enumerate(called)
-    )
+    return tuple(dict(zip(RATES, few[place * step : (place + 1) * step], strict=True)) for place in range(len(called)))
 
 
-def _rates(table: NDArray[np.float64]) -> tuple[float, float, float, float]:
-    (tn, fp), (fn, tp) = table[:, :2].tolist()
-    return ratio(tp, tp + fn), ratio(tn, tn + fp), ratio(tp, tp + fp), ratio(tn, tn + fn)
-
-
-def _for_few(task: BinaryTask, called: NDArray[np.bool_], rates: Mapping[str, Estimate]) -> dict[str, Estimate]:
-    """Each rate with the images it is a share of, and Wilson's interval where resampling has too little to draw."""
-    groups, found = np.asarray(task.groups), {}
-    for name, part in zip(RATES, (task.positive, ~task.positive, called, ~called), strict=True):
-        rate = replace(rates[name], n=int(part.sum()), groups=len(set(groups[part].tolist())))
-        if rate.n and min(rate.value, 1 - rate.value) * rate.groups < FEWEST_FOR_BOOTSTRAP:
-            low, high = wilson_interval(rate.value, rate.groups)
-            rate = replace(rate, low=low, high=high)
-        found[name] = rate
-    return found
+def _rates(task: BinaryTask, called: NDArray[np.bool_]) -> tuple[tuple[NDArray[np.bool_], NDArray[np.bool_]], ...]:
+    """What each of `RATES` counts, and what it is a share of."""
+    positive = task.positive
+    return (called, positive), (~called, ~positive), (positive, called), (~positive, ~called)
 
 
 def _one_class(table: NDArray[np.float64], k: int, auc: float) -> tuple[float, ...]:

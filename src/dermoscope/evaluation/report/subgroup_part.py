@@ -8,7 +8,7 @@ import numpy as np
 
 from dermoscope.evaluation.report.document import Cell, Section, Table
 from dermoscope.evaluation.report.parts import Part, Settings
-from dermoscope.evaluation.subgroups import AGE_BANDS, SubgroupRow, age_band, subgroup_rows
+from dermoscope.evaluation.subgroups import AGE_BANDS, UNKNOWN, SubgroupRow, age_band, subgroup_rows
 from dermoscope.evaluation.tasks import BinaryTask
 from dermoscope.evaluation.truth import Matched
 from dermoscope.images import ImageError, decode
@@ -41,26 +41,26 @@ def subgroup_part(
         ("source", "Source", [truth.sources[image] for image in task.images], ()),
         ("skin_tone", "Skin tone", [tones[image] for image in task.images], SKIN_TONES),
     ]
-    tables, numbers = [], {}
-    for done, (key, title, values, order) in enumerate(attributes):
-        settings.on_progress("Subgroups", done, len(attributes))
-        if len({value for value in values if value and value != "unknown"}) < (2 if key == "source" else 1):
-            continue
-        rows = subgroup_rows(
-            task.positive,
-            task.score,
-            task.threshold or 0.0,
-            key,
-            values,
-            task.groups,
-            order=order,
-            resamples=settings.resamples,
-            seed=settings.seed,
-        )
-        numbers[key] = rows
-        tables.append(_table(key, title, rows, f"{task.title}, {where}"))
-    if not tables:
+    told = {
+        key: (title, values, order)
+        for key, title, values, order in attributes
+        if len({value for value in values if value and value != UNKNOWN}) >= (2 if key == "source" else 1)
+    }
+    if not told:
         return None
+    settings.on_progress("Subgroups", 0, 1)
+    numbers = subgroup_rows(
+        task.positive,
+        task.score,
+        task.threshold or 0.0,
+        {key: values for key, (_, values, _) in told.items()},
+        task.groups,
+        orders={key: order for key, (_, _, order) in told.items()},
+        resamples=settings.resamples,
+        seed=settings.seed,
+    )
+    on = f"{task.title}, {where}"
+    tables = [_table(key, told[key][0], rows, on) for key, rows in numbers.items()]
     notes = ["An interval that overlaps another's is no proof of equality; a small subgroup proves nothing by itself."]
     if skin_tones is not None:
         notes.append(
