@@ -8,18 +8,13 @@ from pathlib import Path
 from typing import get_args
 
 import torch
-from safetensors.torch import load_file
-from torch import Tensor, nn
 
-from dermoscope import torchvision_guard  # noqa: F401  (must come before transformers)
 from dermoscope.encoders.inputs import Fit, InputContract
+from dermoscope.encoders.load import load_encoder
 from dermoscope.encoders.registry import EncoderSpec, encoder_spec
-from dermoscope.encoders.tinyvit_sam import embedding_mean
+from dermoscope.encoders.summaries import EncoderWithSummaries
 from dermoscope.training.export import ENCODER_OUTPUTS, load_parts
 from dermoscope.training.onnx_graph import export_onnx
-
-# isort: split
-from transformers import Sam2Config, Sam2Model
 
 _SPELLING = re.compile(r"(?P<name>\w+)@(?P<size>\d+)(:(?P<fit>[a-z]+))?(:(?P<count>\d+))?")
 
@@ -81,25 +76,6 @@ class Variant:
         return cache / "onnx" / f"{self.spec.name}_{self.contract.size}_decoder.onnx"
 
 
-class Sam2Embedding(nn.Module):
-    """SAM 2's coarsest feature map as its mask decoder sees it, stride 16.
-
-    Args:
-        model: The whole model.
-    """
-
-    def __init__(self, model: Sam2Model) -> None:
-        super().__init__()
-        self.model = model
-
-    def forward(self, image: Tensor, pool_weights: Tensor) -> tuple[Tensor, Tensor]:
-        """Embedding maps `[B, 256, H / 16, W / 16]` and features `[B, 256]` of images `[B, 3, H, W]`."""
-        maps = self.model.get_image_features(image, return_dict=True).fpn_hidden_states
-        tokens = maps[-1] + self.model.no_memory_embedding
-        embedding = tokens.permute(1, 2, 0).reshape(image.shape[0], -1, image.shape[2] // 16, image.shape[3] // 16)
-        return embedding, embedding_mean(embedding, pool_weights)
-
-
 def export_graphs(variant: Variant, weights: Path, cache: Path) -> None:
     """Write the graphs of a variant, unless they are there.
 
@@ -111,20 +87,15 @@ def export_graphs(variant: Variant, weights: Path, cache: Path) -> None:
     encoder_path, decoder_path = variant.encoder_graph(cache), variant.decoder_graph(cache)
     size, cells = variant.contract.size, variant.contract.map_size
     file = weights / f"{variant.spec.name}.safetensors"
-    image = {"image": torch.rand(1, 3, size, size), "pool_weights": torch.full((1, 1, cells, cells), 1 / cells**2)}
-    if not variant.has_mask_graph:
-        if not encoder_path.exists():
-            model = Sam2Model(Sam2Config())
-            model.load_state_dict(load_file(file), strict=False)  # the file also holds the video part
-            export_onnx(Sam2Embedding(model.eval()), image, ("embedding", "feature"), encoder_path)
+    if not encoder_path.exists():
+        image = {"image": torch.rand(1, 3, size, size), "pool_weights": torch.full((1, 1, cells, cells), 1 / cells**2)}
+        encoder = EncoderWithSummaries(load_encoder(variant.spec, file)).eval()
+        export_onnx(encoder, image, ENCODER_OUTPUTS, encoder_path)
+    if not variant.has_mask_graph or decoder_path.exists():
         return
-    if encoder_path.exists() and decoder_path.exists():
-        return
-    parts = load_parts(variant.spec, file, variant.contract)
-    export_onnx(parts.encoder, image, ENCODER_OUTPUTS, encoder_path)
     prompts = {"points": torch.rand(3, 2, 2), "labels": torch.tensor([[2, 3]] * 3)}
     export_onnx(
-        parts.decoder,
+        load_parts(variant.spec, file, variant.contract).decoder,
         {"embedding": torch.rand(1, 256, cells, cells), **prompts},
         ("masks", "overlaps"),
         decoder_path,

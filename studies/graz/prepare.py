@@ -1,4 +1,4 @@
-"""Writes the manifests of the Graz study: HAM10000, ISIC 2018 Task 1 and DTD, split by lesion and, to compare, by image.
+"""Writes the manifests of the Graz study: HAM10000, ISIC 2018 Task 1, DTD; split by lesion and, to compare, by image.
 
     python studies/graz/prepare.py --data $DERMOSCOPE_DATA --out runs/graz
 

@@ -6,7 +6,7 @@ Runs the batch runner over every test image exactly as a user would (it resumes)
 masks. Prints a table and writes `results.json`.
 
 Where `training/leak_check.json` in the run names a test image whose lesion was also trained on, that lesion is
-analysed, but not scored.
+analysed, but not scored. `scored.csv` is the manifest with such images outside every split, for `dermoscope evaluate`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from dermoscope import taxonomy
 from dermoscope.analyzer import load_analyzer
 from dermoscope.batch import analyze_batch
-from dermoscope.data.manifest import Record, read_manifest
+from dermoscope.data.manifest import Record, read_manifest, write_manifest
 from dermoscope.evaluation.intervals import Estimate, grouped_bootstrap
 from dermoscope.evaluation.masks import mask_scores
 from dermoscope.images import decode
@@ -42,7 +42,8 @@ def main() -> None:
     parser.add_argument("--precision", choices=("auto", "float32"), default="auto")
     parser.add_argument("--split", default="test", help="val while choosing, test once")
     arguments = parser.parse_args()
-    records = [r for r in read_manifest(arguments.run / "manifest.csv") if r.split == arguments.split]
+    manifest = list(read_manifest(arguments.run / "manifest.csv"))
+    records = [r for r in manifest if r.split == arguments.split]
     analyzer = load_analyzer(arguments.bundle, precision=arguments.precision, streams=2)
     summary = analyze_batch([str(r.path) for r in records], arguments.out, analyzer, jobs=2, pictures=False)
     print(f"{summary.done} analysed, {summary.skipped} before, {summary.failed} failed")
@@ -51,6 +52,11 @@ def main() -> None:
     leaked = leaked_lesions(arguments.run / "training" / LEAK_CHECK_NAME, records)
     done = [(r, rows[str(r.path)]) for r in records if rows[str(r.path)]["status"] == "done"]
     pairs = [(r, row) for r, row in done if (r.source, r.group_id) not in leaked]
+    without = (
+        r.model_copy(update={"split": ""}) if r.split == arguments.split and (r.source, r.group_id) in leaked else r
+        for r in manifest
+    )
+    write_manifest(without, arguments.out / "scored.csv")
     print(f"{len(done) - len(pairs)} images of {len(leaked)} lesions are not scored: pictures of them were trained on")
     metrics = [*gate(pairs), *heads(pairs), *masks(pairs, arguments.out)]
     for name, estimate, data in metrics:

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dermoscope.data.leakage.alignment import HALF_SIZE_SLACK, LEAST_SIMILARITY, Contrasts, similarity
 from dermoscope.data.leakage.pictures import collected, near_duplicates
-from dermoscope.data.leakage.signatures import turned
+from dermoscope.data.leakage.signatures import Window, turned
 from dermoscope.data.leakage.thumbnails import thumbnail
-from tests.data.leakage.planted import lesion_picture, save_jpeg
+from tests.data.leakage.planted import CHANGES, lesion_picture, save_jpeg
 
 
 def test_one_thumbnail_a_content(tmp_path: Path) -> None:
@@ -19,7 +20,7 @@ def test_one_thumbnail_a_content(tmp_path: Path) -> None:
     with collected(paths, None) as seen:
         assert [list(files) for files in seen.files] == [[0, 4], [2], [3]]
         assert seen.unreadable == {1: "does not exist"}
-        assert len(set(seen.sha256)) == 3
+        assert len(set(seen.sha256)) == len(seen.thumbnails) == 3
         for number, seed in enumerate(range(3)):
             difference = seen.thumbnails[number].astype(int) - thumbnail(lesion_picture(seed))
             assert np.abs(difference).mean() < 3
@@ -43,6 +44,43 @@ def test_even_surfaces_are_named_and_not_compared() -> None:
     pairs, numbers = near_duplicates(np.concatenate([even, thumbnail(lesion_picture(0))[None]]))
     assert pairs == []
     assert numbers == [0, 1]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_half_the_size_rejects_no_copy(change: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    agreed = []
+
+    def watched(first: Contrasts, second: Contrasts, window: Window) -> float:
+        agreed.append((len(first.fine), similarity(first, second, window)))
+        return agreed[-1][1]
+
+    monkeypatch.setattr("dermoscope.data.leakage.pictures.similarity", watched)
+    for seed in range(6):
+        lesion = lesion_picture(seed)
+        assert near_duplicates(np.stack([thumbnail(lesion), thumbnail(CHANGES[change](lesion))]))[0]
+    at_half = [value for side, value in agreed if side == 32]
+    assert len(at_half) >= 6
+    assert min(at_half) > LEAST_SIMILARITY - HALF_SIZE_SLACK + 0.1
+
+
+def test_half_the_size_rejects_different_lesions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the alignment at full size, which takes long."""
+    aligned = []
+
+    def watched(first: Contrasts, second: Contrasts, window: Window) -> float:
+        aligned.append(len(first.fine))
+        return similarity(first, second, window)
+
+    monkeypatch.setattr("dermoscope.data.leakage.pictures.similarity", watched)
+    different = np.stack([thumbnail(lesion_picture(seed)) for seed in range(8)])
+    assert near_duplicates(different, least_cosine=-1)[0] == []
+    assert aligned.count(32) == 8 * 7
+    assert aligned.count(64) < 8
+
+
+def test_no_picture_is_no_pair() -> None:
+    with collected([], None) as seen:
+        assert near_duplicates(seen.thumbnails) == ([], [])
 
 
 def test_thresholds_decide() -> None:

@@ -118,7 +118,7 @@ def _same_files(rows: list[Record], seen: Pictures) -> Iterator[Finding]:
     for sha256, files in zip(seen.sha256, seen.files, strict=True):
         # Several manifests may list one file; that is the same id, told already.
         if len({rows[number].path for number in files}) > 1:
-            yield Finding(Kind.SAME_FILE, sha256, tuple(Member.of(rows[number]) for number in files))
+            yield Finding(Kind.SAME_FILE, sha256.hex(), tuple(Member.of(rows[number]) for number in files))
 
 
 def _near_duplicate(rows: list[Record], seen: Pictures, pair: NearDuplicate) -> Finding:

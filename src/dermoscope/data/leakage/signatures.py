@@ -6,10 +6,10 @@ their contrast, so that lighting and frames carry little; fade towards the borde
 120 lowest frequencies. The signature of two pictures of one scene has a cosine near 1.
 
 In the cosine transform a flip only changes the sign of the odd frequencies, and a diagonal mirror swaps rows and
-columns. So the magnitudes, suitably sorted, bound the cosine in all eight orientations at once (`invariants`), and four
-partial products by parity give each of the eight (`best_orientation`). A crop moves the frequencies; it is met by
-*views*: signatures of an image as a whole and through five crop windows, of which one lies within about half the crop
-of any crop up to 5 % a side.
+columns. So what these leave alone, and the magnitudes of the rest, bound the cosine in all eight orientations at once
+(`invariants`), and partial products by parity give each of the eight (`best_orientation`). A crop moves the
+frequencies; it is met by *views*: signatures of an image as a whole and through five crop windows, of which one lies
+within about half the crop of any crop up to 5 % a side.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ VIEWS: tuple[Window, ...] = (
 )
 
 _NOISE = 4.0  # grey levels added to the contrast, so that the grain of even skin is not blown up
+_HALF = np.float32(np.sqrt(0.5))
 _FADE = 0.7  # standard deviation of the fading, in half sides
 
 _ROWS, _COLUMNS = np.mgrid[:FREQUENCIES, :FREQUENCIES]
@@ -73,11 +74,19 @@ TRANSPOSED: NDArray[np.intp] = np.argsort(_ORDER)[
 """`signature[TRANSPOSED]` is the signature of the picture mirrored along its diagonal."""
 
 
-# Of two frequencies that mirror each other, the first; those on the diagonal mirror themselves.
-_IS_FIRST = np.arange(LENGTH) <= TRANSPOSED
+def _mirrored(block: slice) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The frequencies of a block on the diagonal, and of each two that mirror each other the first."""
+    own = np.arange(block.start, block.stop)
+    return own[own == TRANSPOSED[own]], own[own < TRANSPOSED[own]]
+
+
+_EVEN_DIAGONAL, _EVEN_PAIRS = _mirrored(BLOCKS[0])
+_ODD_DIAGONAL, _ODD_PAIRS = _mirrored(BLOCKS[3])
+_MIXED_PAIRS = _mirrored(BLOCKS[1])[1]
 
 # Signs of the four blocks (rows) in the four flips (columns): none, left to right, upside down, both.
 _FLIPS = np.array([[1, 1, 1, 1], [1, -1, 1, -1], [1, 1, -1, -1], [1, -1, -1, 1]], np.float32)
+_SIGNS = np.repeat(_FLIPS, [block.stop - block.start for block in BLOCKS], axis=0)
 
 
 def local_contrast(
@@ -92,14 +101,13 @@ def local_contrast(
     Returns:
         `[N, H, W]` local contrast, about -2 to 2; and `[N]` mean contrast in grey levels, before the division.
     """
-    out = np.empty(pictures.shape, np.float32)
-    contrast = np.empty(len(pictures), np.float32)
-    for number, picture in enumerate(pictures.astype(np.float32)):
-        detail = picture - _blurred(picture, surroundings)
-        deviation = np.sqrt(_blurred(detail * detail, surroundings))
-        out[number] = detail / (deviation + _NOISE)
-        contrast[number] = deviation.mean()
-    return out, contrast
+    blur = [_blur_matrix(side, surroundings) for side in pictures.shape[1:]]
+    # Around its mean, an even surface is exactly 0, and so are its surroundings.
+    grey = pictures - pictures.mean(axis=(1, 2), keepdims=True, dtype=np.float32)
+    detail = grey - _blurred(grey, *blur)
+    deviation = np.sqrt(_blurred(detail * detail, *blur))
+    detail /= deviation + _NOISE
+    return detail, deviation.mean(axis=(1, 2))
 
 
 def signatures(contrast: NDArray[np.float32], window: Window = WHOLE) -> NDArray[np.float32]:
@@ -120,20 +128,35 @@ def signatures(contrast: NDArray[np.float32], window: Window = WHOLE) -> NDArray
 
 
 def invariants(signature: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What of signatures no flip and no turn changes: magnitudes, the larger of each mirrored pair first.
+    """What of signatures no flip and no turn changes.
+
+    Where both frequencies are even, no flip changes anything and a mirror only swaps: so the sums of mirrored
+    frequencies keep their sign, and of the differences the magnitude remains. Where both are odd, the magnitudes of
+    both remain. Of the others the magnitudes, the larger of each mirrored pair first.
 
     The product of two of these is never less than the cosine of the signatures in the best of the eight orientations
-    (rearrangement inequality), and mostly not much more.
+    (for the last kind by the rearrangement inequality).
 
     Args:
         signature: `[N, LENGTH]`.
 
     Returns:
-        `[N, LENGTH]`, each of length 1, none negative.
+        `[N, LENGTH]`, each of length 1.
     """
-    size = np.abs(signature)
-    mirrored = size[:, TRANSPOSED]
-    return np.where(_IS_FIRST, np.maximum(size, mirrored), np.minimum(size, mirrored))
+    mirrored = signature[:, TRANSPOSED]
+    total, difference = (signature + mirrored) * _HALF, np.abs(signature - mirrored) * _HALF
+    size, other = np.abs(signature[:, _MIXED_PAIRS]), np.abs(mirrored[:, _MIXED_PAIRS])
+    parts = (
+        signature[:, _EVEN_DIAGONAL],
+        total[:, _EVEN_PAIRS],
+        difference[:, _EVEN_PAIRS],
+        np.abs(signature[:, _ODD_DIAGONAL]),
+        np.abs(total[:, _ODD_PAIRS]),
+        difference[:, _ODD_PAIRS],
+        np.maximum(size, other),
+        np.minimum(size, other),
+    )
+    return np.concatenate(parts, axis=1)
 
 
 def best_orientation(
@@ -148,10 +171,7 @@ def best_orientation(
     Returns:
         `[P]` cosine and `[P]` orientation, see `turned`.
     """
-    cosines = []
-    for other in (second, second[:, TRANSPOSED]):
-        product = first * other
-        cosines.append(np.stack([product[:, block].sum(axis=1) for block in BLOCKS], axis=1) @ _FLIPS)
+    cosines = [(first * other) @ _SIGNS for other in (second, second[:, TRANSPOSED])]
     all_cosines = np.concatenate(cosines, axis=1)
     orientation = all_cosines.argmax(axis=1)
     return all_cosines[np.arange(len(first)), orientation], orientation
@@ -189,5 +209,13 @@ def _transform(start: float, end: float) -> NDArray[np.float32]:
     return np.asarray(np.cos(np.pi * np.outer(np.arange(FREQUENCIES), place)) * fade, dtype=np.float32)
 
 
-def _blurred(picture: NDArray[np.float32], deviation: float) -> NDArray[np.float32]:
-    return np.asarray(cv2.GaussianBlur(picture, (0, 0), deviation), dtype=np.float32)
+@lru_cache(maxsize=16)
+def _blur_matrix(side: int, deviation: float) -> NDArray[np.float32]:
+    """`[side, side]`, what a Gaussian blur of one axis multiplies by, mirrored at the borders."""
+    return np.asarray(cv2.GaussianBlur(np.eye(side, dtype=np.float32), (1, 0), deviation), dtype=np.float32)
+
+
+def _blurred(
+    pictures: NDArray[np.float32], rows: NDArray[np.float32], columns: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    return np.asarray(rows @ (pictures.reshape(-1, len(columns)) @ columns.T).reshape(pictures.shape))
