@@ -32,7 +32,7 @@ PINS = {
 BUNDLE = REPOSITORY / "src" / "dermoscope" / "models" / "default"
 LARGEST_BUNDLE = 45_000_000
 # Units that only an extra brings to life; everything else without torch must do with the runtime dependencies.
-UNIT_EXTRAS = {"service": "serve"}
+UNIT_EXTRAS = {"service": ("serve",), "features": ("store", "ray"), "training": ("train",)}
 
 
 def names(requirements: list[Requirement]) -> set[str]:
@@ -81,8 +81,8 @@ def test_every_third_party_import_is_declared_where_it_is_needed() -> None:
         # A torch-free file behind the wall may fit or export with the training tools, inside a function.
         if may_need_torch(found.source) or (found.deferred and unit in TORCH_UNITS | TORCH_BY_DOCSTRING):
             allowed |= names(EXTRAS["train"])
-        if unit in UNIT_EXTRAS:
-            allowed |= names(EXTRAS[UNIT_EXTRAS[unit]])
+        for extra in UNIT_EXTRAS.get(unit, ()):
+            allowed |= names(EXTRAS[extra])
         if not {canonicalize_name(name) for name in distributions.get(top, [top])} & allowed:
             missing.append(str(found))
     assert not missing
@@ -111,7 +111,7 @@ def test_the_first_two_readme_commands_are_one_line_each_and_real() -> None:
     assert "\n" not in start
     assert "analyze examples/images" in start
     assert "\n" not in check
-    assert '".[train,dev]"' in check
+    assert '".[train,store,ray,dev]"' in check
     assert "-m pytest" in check
 
 
