@@ -92,3 +92,24 @@ def test_weights_must_be_positive(weights: list[float]) -> None:
 def test_gamma_must_not_be_negative() -> None:
     with pytest.raises(ValueError, match=r"gamma must not be negative, got -0\.5"):
         FocalLoss(torch.ones(2), gamma=-0.5)
+
+
+@pytest.mark.parametrize(
+    ("p", "gamma", "weight"), [(0.5, 2.0, 1.5), (0.9, 3.0, 5.93), (0.25, 2.0, 0.7), (0.6, 0.0, 2.0), (0.3, 2.0, 1.0)]
+)
+def test_the_published_form_by_hand(p: float, gamma: float, weight: float) -> None:
+    logits = torch.tensor([[math.log(p), math.log(1 - p)]], dtype=torch.float64)
+    weights = torch.tensor([weight, 7.0], dtype=torch.float64)
+    entropy = -weight * math.log(p)
+    published = (1 - math.exp(-entropy)) ** gamma * entropy
+    loss = FocalLoss(weights, gamma, pt_from_weighted=True)(logits, torch.tensor([0]))
+    assert float(loss) == pytest.approx(published)
+    textbook = float(FocalLoss(weights, gamma)(logits, torch.tensor([0])))
+    assert (published == pytest.approx(textbook)) == (weight == 1.0 or gamma == 0.0)
+
+
+def test_gradient_of_the_published_form(batch: tuple[Tensor, Tensor, Tensor]) -> None:
+    logits, labels, weights = batch
+    assert torch.autograd.gradcheck(
+        lambda x: focal_loss(x, labels, weights, 3.0, pt_from_weighted=True), logits.requires_grad_()
+    )

@@ -1,0 +1,243 @@
+"""`dermoscope train`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from dermoscope.cli.exits import RESEARCH_USE, ExitCode, fail
+
+if TYPE_CHECKING:
+    from dermoscope.cli.evaluations import OnStep
+    from dermoscope.training.head_metrics import HeadEpoch
+    from dermoscope.training.head_run import TrainedHead
+    from dermoscope.training.recipes import Recipe
+
+Switch = Annotated[bool, Parameter(show_default=False)]
+Several = Annotated[tuple[str, ...], Parameter(show_default=False)]
+
+_FINGERPRINT = re.compile(r"[0-9a-f]{16}")
+
+
+def train(
+    recipe: str,
+    /,
+    *,
+    manifest: Path,
+    store: str,
+    encoder: str,
+    out: Path,
+    variant: Several = (),
+    set_: Annotated[tuple[str, ...], Parameter(name="--set", show_default=False)] = (),
+    allow_leaks: str | None = None,
+    prints: Path | None = None,
+    resume: Switch = False,
+    resamples: int = 1000,
+    jobs: int = 1,
+    quiet: Switch = False,
+) -> int:
+    """Train a head on stored features, in seconds. Research use only, not a medical device.
+
+    Learns from the split train and chooses on the split val of the manifest. For example, the lesion groups of the TU
+    Graz thesis, once with the settings of its code and once with those of its document:
+
+    dermoscope train graz-group --manifest manifest.csv --store features --encoder sam2 --out runs/group
+
+    dermoscope train graz-group --variant document --manifest manifest.csv --store features --encoder sam2 --out runs/2
+
+    Recipes: gate, group, malignancy (ours), graz-gate, graz-group, graz-malignancy (as published), or a YAML file.
+    Writes recipe.yaml, run.json, metrics.jsonl, checkpoints, head.safetensors with head.json, and predictions.csv for
+    dermoscope evaluate. Training is refused where images of one lesion lie in two splits. After an interruption, the
+    same command with --resume goes on and gives the very same numbers.
+
+    Needs the training extra and the store: pip install "dermoscope[train,store]".
+
+    Exit codes: 0 all done, 1 failed, 2 wrong usage, 130 interrupted.
+
+    Args:
+        recipe: Name of a recipe, or a YAML file.
+        manifest: Images with diagnosis and split, as dermoscope data makes it.
+        store: Where dermoscope embed has put the features: a folder or an object-store address.
+        encoder: Folder of the encoder that made them, or its fingerprint.
+        out: Folder of the run.
+        variant: A variant that the recipe names; may be given again.
+        set_: A change to the recipe, such as optimiser.learning_rate=0.0005 or head.kind=linear; may be given again.
+        allow_leaks: Train although splits share lesions or images, for this reason, which the run records.
+        prints: File for hashes and small copies of the images, as dermoscope data check keeps it; spares the leak check
+            from opening them again.
+        resume: Go on with an interrupted run.
+        resamples: Of the bootstrap behind the intervals.
+        jobs: Threads of the leak check.
+        quiet: Print nothing but errors.
+    """
+    from dermoscope.features.errors import FeatureError, StoreError
+
+    if resamples < 1 or jobs < 1:
+        return fail("--resamples and --jobs: must be at least 1", ExitCode.USAGE)
+    try:
+        chosen = _chosen(recipe, variant, set_, out, resume=resume)
+        request = _Request(
+            chosen, recipe, manifest, store, encoder, out, variant, set_, allow_leaks, prints, resamples, jobs
+        )
+        trained = _train(request, quiet=quiet)
+    except _UsageError as error:
+        return fail(str(error), ExitCode.USAGE)
+    except ModuleNotFoundError as error:
+        return fail(f'{error.name} is not installed; run: pip install "dermoscope[train,store]"')
+    except KeyboardInterrupt:
+        return fail("interrupted; the same command with --resume goes on", ExitCode.INTERRUPTED)
+    except OSError as error:
+        return fail(f"{error.filename or manifest}: {error.strerror}" if error.strerror else str(error))
+    except (ValueError, FeatureError, StoreError) as error:
+        return fail(str(error))
+    if not quiet:
+        _print(trained, request)
+    return ExitCode.DONE
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What was typed, and the recipe it stands for."""
+
+    recipe: Recipe
+    name: str
+    manifest: Path
+    store: str
+    encoder: str
+    out: Path
+    variants: tuple[str, ...]
+    changes: tuple[str, ...]
+    allow_leaks: str | None
+    prints: Path | None
+    resamples: int
+    jobs: int
+
+    @property
+    def command(self) -> list[str | Path]:
+        """The command line; what is a `Path` in it is later shortened to its name."""
+        recipe = Path(self.name) if Path(self.name).is_file() else self.name
+        store = self.store if "://" in self.store else Path(self.store)
+        typed: list[str | Path] = ["dermoscope", "train", recipe, "--manifest", self.manifest, "--store", store]
+        typed += ["--encoder", Path(self.encoder), "--out", self.out]
+        typed += [part for variant in self.variants for part in ("--variant", variant)]
+        typed += [part for change in self.changes for part in ("--set", change)]
+        return [*typed, *([] if self.allow_leaks is None else ["--allow-leaks", self.allow_leaks])]
+
+
+class _UsageError(Exception):
+    """What was typed cannot be done."""
+
+
+def _chosen(name: str, variants: tuple[str, ...], changes: tuple[str, ...], out: Path, *, resume: bool) -> Recipe:
+    """The recipe with its changes, if the run folder is new or holds a run of that very recipe to go on with."""
+    from dermoscope.training.recipes import RECIPE_NAME, RecipeError, load_recipe, recipe_text
+
+    try:
+        recipe = load_recipe(name, variants=variants, changes=changes)
+    except RecipeError as error:
+        raise _UsageError(str(error)) from None
+    begun, kept = (out / "run.json").exists(), out / RECIPE_NAME
+    if out.exists() and not out.is_dir():
+        raise _UsageError(f"--out: {out} is a file; choose another")
+    if resume and not begun:
+        raise _UsageError(f"--resume: there is no run in {out}; leave --resume out to begin one")
+    if begun and not resume:
+        raise _UsageError(f"--out: {out} holds a run; go on with it by --resume, or choose another")
+    if resume and kept.exists() and kept.read_text(encoding="utf-8") != recipe_text(recipe):
+        raise _UsageError(
+            f"--resume: {kept} has other settings; give the same recipe, --variant and --set, or begin in another --out"
+        )
+    return recipe
+
+
+def _train(request: _Request, *, quiet: bool) -> TrainedHead:
+    from dermoscope.cli.evaluations import steps
+    from dermoscope.data.manifest import check_manifest, read_manifest
+    from dermoscope.encoders.folder import EncoderFolder
+    from dermoscope.features.store import FeatureStore
+    from dermoscope.training.head_run import train_head
+    from dermoscope.training.leaks import check_before_training, decide
+    from dermoscope.training.run_folder import RunFolder, RunRecord
+
+    recipe, folder = request.recipe, Path(request.encoder)
+    is_fingerprint = _FINGERPRINT.fullmatch(request.encoder) and not folder.exists()
+    fingerprint = request.encoder if is_fingerprint else EncoderFolder.load(folder).description.fingerprint
+    check_manifest(request.manifest, files=False)
+    records = list(read_manifest(request.manifest))
+    features = FeatureStore.open(request.store, fingerprint)
+    with steps(quiet=quiet) as on_step:
+        on_step("looking for leaks between splits", 0, 0)
+        check = check_before_training(request.manifest, request.out, cache=request.prints, jobs=request.jobs)
+        leaks = decide(check, request.allow_leaks)
+        record = RunRecord.begin(command=request.command, seeds=recipe.seeds, records=records, check=check, leaks=leaks)
+        with RunFolder(request.out, record) as run:
+            return train_head(
+                recipe,
+                records,
+                features,
+                fingerprint,
+                run,
+                request.out,
+                on_epoch=_Epochs(recipe, on_step),
+                on_step=lambda what: on_step(what, 0, 0),
+                resamples=request.resamples,
+            )
+
+
+class _Epochs:
+    """Shows how the epochs go."""
+
+    def __init__(self, recipe: Recipe, on_step: OnStep) -> None:
+        self._seeds, self._each, self._on_step = recipe.seeds, recipe.stopping.epochs, on_step
+
+    def __call__(self, line: HeadEpoch) -> None:
+        assert line.seed is not None  # only the line of the finished head is of no seed and epoch
+        assert line.epoch is not None
+        shown = f"{line.metrics['accuracy']:.3f} accuracy, {line.metrics['balanced accuracy']:.3f} balanced"
+        done = self._seeds.index(line.seed) * self._each + line.epoch
+        self._on_step(f"seed {line.seed}, epoch {line.epoch}: {shown}", done, self._each * len(self._seeds))
+
+
+def _print(trained: TrainedHead, request: _Request) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    from dermoscope.cli.progress import duration
+    from dermoscope.evaluation.report.document import interval, number
+    from dermoscope.evaluation.report.scores import METRIC_NAMES
+    from dermoscope.images import printable
+    from dermoscope.training.head_run import PREDICTIONS_NAME
+
+    console = Console(highlight=False, soft_wrap=True)
+    samples = ", ".join(f"{name} {count:,}" for name, count in trained.samples.items())
+    epochs = f", {len(trained.epochs)} epochs" if trained.epochs else ""
+    console.print(f"{request.recipe.name}: learnt from {samples}{epochs}, in {duration(trained.seconds)}")
+    any_score = next(iter(trained.scores.values()))
+    console.print(f"Validation, {any_score.n:,} images of {any_score.groups:,} lesions, 95 % intervals by lesion:")
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_column()
+    table.add_column(justify="right", style="bold")
+    table.add_column()
+    rows = [(METRIC_NAMES[name], estimate) for name, estimate in trained.scores.items()]
+    rows += [(f"Recall, {name}", estimate) for name, estimate in trained.recalls.items()]
+    for label, estimate in rows:
+        table.add_row(label, number(estimate.value), interval(estimate))
+    console.print(table)
+    description = trained.head.description
+    absent = [name for name in description.classes if name not in trained.samples]
+    if absent:
+        console.print(f"No training images, so never answered: {', '.join(absent)}", style="yellow")
+    predictions = request.out / PREDICTIONS_NAME
+    console.print(Text(f"\nThe run: {printable(request.out)}", style="bold"))
+    console.print(
+        Text(
+            f"Score its test images: dermoscope evaluate {printable(predictions)} --manifest "
+            f"{printable(request.manifest)} --validation {printable(predictions)} --out {printable(request.out)}/test"
+        )
+    )
+    console.print(RESEARCH_USE, style="dim")

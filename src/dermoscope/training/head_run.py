@@ -1,0 +1,215 @@
+"""One training of one head, from stored features to a run folder with everything in it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dermoscope import __version__
+from dermoscope.batch.files import replace_file, writing_to
+from dermoscope.data.manifest import Record
+from dermoscope.evaluation.intervals import Estimate
+from dermoscope.evaluation.report.scores import class_scores
+from dermoscope.evaluation.tasks import ClassTask
+from dermoscope.features.protocol import Features
+from dermoscope.heads.baselines import KNNBaseline, LogisticBaseline
+from dermoscope.heads.calibration import fit_calibration
+from dermoscope.heads.class_map import ABSENT, ClassMap
+from dermoscope.heads.face import Classifier
+from dermoscope.heads.fit import FeatureSet, logits_of
+from dermoscope.heads.neighbours import NeighbourHead
+from dermoscope.heads.saved import HeadDescription, SavedHead
+from dermoscope.training.head_data import HeadData, head_data
+from dermoscope.training.head_metrics import HeadEpoch
+from dermoscope.training.head_predictions import predictions_table, split_table
+from dermoscope.training.head_trainer import HeadTrainer, OnEpoch
+from dermoscope.training.recipes import RECIPE_NAME, Recipe, recipe_text
+from dermoscope.training.recipes.schema import KNNPart, LogisticPart, MLPPart
+from dermoscope.training.run_folder import EpochMetrics, RunFolder
+
+PREDICTIONS_NAME = "predictions.csv"
+CHECKPOINTS_NAME = "checkpoints"
+SPLIT_NAME = "split.csv"
+
+
+@dataclass(frozen=True)
+class TrainedHead:
+    """What came out of a training.
+
+    Attributes:
+        head: The head with its classes.
+        epochs: Every epoch of every seed; none for a baseline.
+        samples: Training samples of each class that occurs.
+        scores: Measures of all validation images as they are, with intervals that draw whole lesions; the keys are
+            those of `dermoscope.evaluation.report.scores.CLASS_METRICS`.
+        recalls: The same for the recall of each class that has validation images.
+        seconds: Time of the fit alone.
+    """
+
+    head: SavedHead
+    epochs: tuple[HeadEpoch, ...]
+    samples: Mapping[str, int]
+    scores: Mapping[str, Estimate]
+    recalls: Mapping[str, Estimate]
+    seconds: float
+
+
+def train_head(
+    recipe: Recipe,
+    records: Sequence[Record],
+    features: Features,
+    encoder: str,
+    run: RunFolder,
+    folder: Path,
+    *,
+    on_epoch: OnEpoch = lambda _: None,
+    on_step: Callable[[str], None] = lambda _: None,
+    resamples: int = 1000,
+) -> TrainedHead:
+    """Train, calibrate, score and write; a checkpoint that lies in the folder is gone on from.
+
+    Writes `recipe.yaml`, `split.csv`, `checkpoints/`, `head.safetensors` with `head.json`, and
+    `predictions.csv` for the splits `val` and `test`, beside the lines of `metrics.jsonl`.
+
+    Args:
+        recipe: What to do.
+        records: The manifest, with splits.
+        features: Stored features.
+        encoder: Fingerprint of the encoder they come from.
+        run: The run folder, begun; the caller leaves its context.
+        folder: Where that is.
+        on_epoch: Called with every epoch.
+        on_step: Called with what is done next, in a few words.
+        resamples: Of the bootstrap.
+
+    Raises:
+        DataError: If there is nothing to learn from or to choose on.
+        FeatureError: If a feature is not stored.
+        TrainingError: If the loss is no longer finite.
+        CheckpointError: If the folder holds a checkpoint of another training.
+        OutputError: If the folder cannot be written.
+    """
+    on_step("reading features")
+    data = head_data(recipe, records, features)
+    with writing_to(folder):
+        (folder / CHECKPOINTS_NAME).mkdir(parents=True, exist_ok=True)
+    replace_file(folder / RECIPE_NAME, recipe_text(recipe).encode())
+    replace_file(folder / SPLIT_NAME, split_table(records))
+    task = recipe.task.task
+    classes = ClassMap.of(task.classes, data.train.labels)
+    epochs: list[HeadEpoch] = []
+
+    def note(line: HeadEpoch) -> None:
+        epochs.append(line)
+        run.add_metrics(line)
+        on_epoch(line)
+
+    train = FeatureSet(data.train.features, classes.to_outputs(data.train.labels))
+    development = _present(data, classes)
+    on_step("training")
+    start = time.perf_counter()
+    classifier = build_classifier(recipe, classes.outputs, checkpoints=folder / CHECKPOINTS_NAME, on_epoch=note)
+    classifier.fit(train, development)
+    seconds = time.perf_counter() - start
+    head = _described(recipe, classes, data, classifier, encoder)
+    on_step("scoring")
+    probabilities = {split: head.predict_proba(rows) for split, rows in data.features.items()}
+    scores, recalls = _validation(recipe, data, probabilities["val"], resamples)
+    for name, content in head.files().items():
+        replace_file(folder / name, content)
+    replace_file(folder / PREDICTIONS_NAME, predictions_table(task, data.images, probabilities))
+    final = {name: estimate.value for name, estimate in scores.items()}
+    run.add_metrics(EpochMetrics(head=recipe.name, metrics=final))
+    ends = {f"{name}, {end}": getattr(scores[name], end) for name in scores for end in ("low", "high")}
+    run.complete({recipe.name: {**final, **ends, "seconds of training": round(seconds, 3)}})
+    samples = dict(zip(classes.outputs, np.bincount(train.labels).tolist(), strict=True))
+    return TrainedHead(head, tuple(epochs), samples, scores, recalls, seconds)
+
+
+def build_classifier(
+    recipe: Recipe,
+    outputs: tuple[str, ...],
+    *,
+    checkpoints: Path | None = None,
+    on_epoch: OnEpoch = lambda _: None,
+) -> Classifier:
+    """The classifier that a recipe names, not yet fitted.
+
+    Args:
+        recipe: What to do.
+        outputs: Name of the class of each output.
+        checkpoints: Folder for checkpoints; baselines need none.
+        on_epoch: Called with every epoch; baselines have none.
+    """
+    standardise = recipe.input.standardise
+    if isinstance(recipe.head, LogisticPart):
+        return LogisticBaseline(
+            len(outputs), recipe.head.strengths, standardise=standardise, balanced=recipe.head.balanced
+        )
+    if isinstance(recipe.head, KNNPart):
+        return KNNBaseline(len(outputs), recipe.head.neighbours, standardise=standardise)
+    return HeadTrainer(recipe, outputs, checkpoints=checkpoints, on_epoch=on_epoch)
+
+
+def _present(data: HeadData, classes: ClassMap) -> FeatureSet:
+    """Validation samples of the classes that can be answered; the others count as wrong in the scores alone."""
+    labels = classes.to_outputs(data.validation.labels)
+    known = labels != ABSENT
+    return FeatureSet(np.ascontiguousarray(data.validation.features[known]), labels[known])
+
+
+def _described(recipe: Recipe, classes: ClassMap, data: HeadData, classifier: Classifier, encoder: str) -> SavedHead:
+    module, part, task = classifier.module, recipe.head, recipe.task.task
+    temperature, bias = 1.0, np.zeros(len(classes.present))
+    if recipe.calibration != "none":
+        labels = classes.to_outputs(data.labels["val"])
+        known = (data.labels["val"] >= 0) & (labels != ABSENT)
+        logits = logits_of(module, np.ascontiguousarray(data.features["val"][known]))
+        equal = recipe.calibration == "equal classes"
+        temperature, bias = fit_calibration(logits, labels[known], equal_classes=equal)
+    stored = module.stored.shape[0] if isinstance(module, NeighbourHead) else 0
+    description = HeadDescription(
+        version=__version__,
+        recipe=recipe.name,
+        kind="knn" if isinstance(module, NeighbourHead) else "mlp",
+        task=task.name,
+        definition=task.definition,
+        classes=task.classes,
+        present=classes.present,
+        encoder=encoder,
+        columns=recipe.input.columns,
+        features=data.train.features.shape[1],
+        hidden=part.hidden if isinstance(part, MLPPart) else (),
+        members=1 if isinstance(part, LogisticPart | KNNPart) else len(recipe.seeds),
+        neighbours=module.neighbours if isinstance(module, NeighbourHead) else 0,
+        stored=stored,
+        temperature=temperature,
+        bias=tuple(float(value) for value in bias),
+    )
+    return SavedHead(description, module)
+
+
+def _validation(
+    recipe: Recipe, data: HeadData, probabilities: NDArray[np.float64], resamples: int
+) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
+    """Measures of every validation image that has an answer, and the recall of each class."""
+    task, records = recipe.task.task, data.images["val"]
+    images = np.flatnonzero(data.labels["val"] >= 0)
+    question = ClassTask(
+        key=task.name,
+        title=task.name,
+        classes=task.classes,
+        labels=data.labels["val"][images].astype(np.intp),
+        probabilities=probabilities[images],
+        images=images,
+        groups=tuple(f"{records[image].source}/{records[image].group_id}" for image in images),
+        left_out={},
+    )
+    found = class_scores(question, resamples=resamples, seed=0)
+    recalls = {name: row["recall"] for name, row in found.classes.items() if found.support[name]}
+    return dict(found.overall), recalls

@@ -1,0 +1,154 @@
+"""Recipes: how a head is trained, as YAML that is read with `safe_load` into a checked model. Torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from dermoscope.training.recipes.changes import changed, parse_change
+from dermoscope.training.recipes.schema import Recipe
+
+__all__ = ["RECIPE_NAME", "Recipe", "RecipeError", "load_recipe", "recipe_names", "recipe_text"]
+
+RECIPE_NAME = "recipe.yaml"
+"""The recipe of a run, in its folder."""
+
+_LARGEST_FILE = 1 << 16
+_DEEPEST = 20
+_OPENING = (
+    yaml.BlockMappingStartToken,
+    yaml.BlockSequenceStartToken,
+    yaml.FlowMappingStartToken,
+    yaml.FlowSequenceStartToken,
+)
+_CLOSING = (yaml.BlockEndToken, yaml.FlowMappingEndToken, yaml.FlowSequenceEndToken)
+
+
+class RecipeError(ValueError):
+    """A recipe cannot be used; the message names the recipe, the setting and what would be right."""
+
+
+def recipe_names() -> tuple[str, ...]:
+    """Names of the recipes in the package."""
+    return tuple(sorted(path.name.removesuffix(".yaml") for path in files(__name__).iterdir() if _is_recipe(path.name)))
+
+
+def load_recipe(name: str, *, variants: Sequence[str] = (), changes: Sequence[str] = ()) -> Recipe:
+    """Read a recipe, change it, and check it.
+
+    Args:
+        name: Name of a recipe in the package, or a YAML file.
+        variants: Names of variants of the recipe; of two that change one setting the last one holds.
+        changes: `key=value`, on top of the variants.
+
+    Raises:
+        RecipeError: If there is no such recipe, or it does not fit the schema.
+    """
+    text, where = _read(name)
+    settings = _parsed(text, where)
+    if not isinstance(settings, dict):
+        raise RecipeError(f"{where}: expected a table of settings; those in the package show how one looks")
+    given = _checked(settings, where)
+    unknown = [variant for variant in variants if variant not in given.variants]
+    if unknown:
+        known = ", ".join(given.variants) or "none"
+        raise RecipeError(f"{where}: no variant {unknown[0]!r}; known: {known}")
+    try:
+        settings = given.model_dump(mode="json")  # so that a change can reach what the file leaves to its default
+        for variant in variants:
+            settings = changed(settings, given.variants[variant].items())
+        settings = changed(settings, [parse_change(change) for change in changes])
+    except ValueError as error:
+        raise RecipeError(f"{where}: {error}") from None
+    return _checked(settings, where)
+
+
+def recipe_text(recipe: Recipe) -> str:
+    """A recipe as YAML, every setting spelt out; reading it gives the same recipe."""
+    return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+
+
+def _is_recipe(name: str) -> bool:
+    return name.endswith(".yaml")
+
+
+def _read(name: str) -> tuple[str, str]:
+    if name in recipe_names():
+        return files(__name__).joinpath(f"{name}.yaml").read_text(encoding="utf-8"), f"recipe {name}"
+    path = Path(name)
+    if not path.is_file():
+        near = get_close_matches(name, recipe_names(), n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise RecipeError(f"no recipe {name!r}{hint}; give a YAML file or one of {', '.join(recipe_names())}")
+    if path.stat().st_size > _LARGEST_FILE:
+        raise RecipeError(f"{path} is too large for a recipe")
+    try:
+        return path.read_text(encoding="utf-8"), str(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path} cannot be read as text: {error}") from None
+
+
+def _parsed(text: str, where: str) -> Any:
+    depth = 0
+    try:
+        # Few characters can stand for more than any memory or stack holds; what they are is seen before they are read.
+        for token in yaml.scan(text, Loader=yaml.SafeLoader):
+            depth += isinstance(token, _OPENING) - isinstance(token, _CLOSING)
+            if isinstance(token, yaml.AliasToken):
+                raise RecipeError(f"{where}: write settings out; a recipe has no references (*)")
+            if depth > _DEEPEST:
+                raise RecipeError(f"{where} is nested too deeply for a recipe")
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{where} is not YAML: {' '.join(str(error).split())}") from None
+
+
+def _checked(settings: dict[str, Any], where: str) -> Recipe:
+    try:
+        return Recipe.model_validate(settings)
+    except ValidationError as error:
+        raise RecipeError(f"{where}: {'; '.join(_problems(error))}") from None
+
+
+def _problems(error: ValidationError) -> list[str]:
+    found = []
+    for problem in error.errors(include_url=False):
+        place = ".".join(str(part) for part in problem["loc"])
+        message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            message = f"is no setting{_suggestion(place)}"
+        found.append(f"{place}: {message}" if place else message)
+    return found
+
+
+def _suggestion(place: str) -> str:
+    """What the last word of a dotted key may have meant, among the settings of its part."""
+    model: type[BaseModel] | None = Recipe
+    *parts, last = place.split(".")
+    for part in parts:
+        model = _PARTS.get(part, model)
+    near = get_close_matches(last, model.model_fields if model else (), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
+def _models(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
+    """Every part that a recipe may have, by its name in a problem: the field, or the kind where there are several."""
+    found: dict[str, type[BaseModel]] = {}
+    for name, field in model.model_fields.items():
+        for inner in getattr(field.annotation, "__args__", (field.annotation,)):
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                kind = inner.model_fields.get("kind")
+                names = getattr(kind.annotation, "__args__", ()) if kind and field.discriminator else ()
+                for each in names or (name,):
+                    found[each] = inner
+                found |= _models(inner)
+    return found
+
+
+_PARTS = _models(Recipe)
