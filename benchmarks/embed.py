@@ -88,9 +88,9 @@ def throughput(arguments: argparse.Namespace, scratch: Path) -> dict[str, dict[s
     found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for number in range(arguments.rounds):
         for side in sides:
-            answer, peak = in_process(arguments, side, images, scratch / f"store{number}-{side}")
+            answer = in_process(arguments, side, images, scratch / f"store{number}-{side}")
             print(side, answer, file=sys.stderr)
-            for key, value in {**answer, "peak_mib": peak}.items():
+            for key, value in answer.items():
                 found[side][key].append(value)
     return {side: {key: float(np.median(values)) for key, values in of.items()} for side, of in found.items()}
 
@@ -98,46 +98,49 @@ def throughput(arguments: argparse.Namespace, scratch: Path) -> dict[str, dict[s
 def memory(arguments: argparse.Namespace, count: int, scratch: Path) -> dict[str, float]:
     """Peak memory of the local engine with two jobs over a number of images."""
     images = distinct(arguments.images, count, scratch / f"memory{count}")
-    answer, peak = in_process(arguments, "local 2", images, scratch / f"memory-store{count}")
-    print(count, answer, peak, file=sys.stderr)
-    return {"images": count, "peak_mib": peak, **answer}
+    answer = in_process(arguments, "local 2", images, scratch / f"memory-store{count}")
+    print(count, answer, file=sys.stderr)
+    return {"images": count, **answer}
 
 
-def in_process(arguments: argparse.Namespace, side: str, images: Path, store: Path) -> tuple[dict[str, float], float]:
-    """One run in a process of its own: its answer, and the most memory in MiB that it and its children held."""
+def in_process(arguments: argparse.Namespace, side: str, images: Path, store: Path) -> dict[str, float]:
+    """One run in a process of its own: its answer, and its memory and processor time, children included."""
     command = [sys.executable, __file__, "--encoder", str(arguments.encoder), "--images", str(images)]
     command += ["--weights", str(arguments.weights)] if arguments.weights else []
     process = subprocess.Popen([*command, "--one", side, str(store)], stdout=subprocess.PIPE, text=True)
-    peak = 0.0
+    peak, spent = 0.0, dict[int, float]()
     while process.poll() is None:
-        peak = max(peak, held(process.pid))
+        mebibytes, seconds = held(process.pid)
+        peak = max(peak, mebibytes)
+        spent |= seconds
         time.sleep(POLL_S)
     assert process.stdout
     if process.returncode:
         raise SystemExit(f"{side} ended with {process.returncode}; its message is above")
     answer: dict[str, float] = json.loads(process.stdout.read().splitlines()[-1])
-    return answer, peak
+    return {**answer, "peak_mib": peak, "cpu_s": sum(spent.values())}
 
 
-def held(pid: int) -> float:
-    """Memory in MiB of a process and its children, pages that they share counted once."""
+def held(pid: int) -> tuple[float, dict[int, float]]:
+    """Memory in MiB of a process and its children, shared pages counted once, and processor seconds of each."""
     children: dict[int, list[int]] = defaultdict(list)
+    seconds = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
-            parent = int((folder / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
+            fields = (folder / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()
         except OSError:
             continue
-        children[parent].append(int(folder.name))
-    waiting, total = [pid], 0
-    while waiting:
-        one = waiting.pop()
-        waiting += children[one]
+        children[int(fields[1])].append(int(folder.name))
+        seconds[int(folder.name)] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    family, total = [pid], 0
+    for one in family:
+        family += children[one]
         try:
             lines = Path(f"/proc/{one}/smaps_rollup").read_text(encoding="utf-8").splitlines()
         except OSError:
             continue
-        total += next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
-    return total / 1024
+        total += next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0)
+    return total / 1024, {one: seconds[one] for one in family if one in seconds}
 
 
 def embed_run(kind: str, jobs: int, paths: list[Path], arguments: argparse.Namespace, store: Path) -> dict[str, float]:
@@ -202,10 +205,11 @@ def table(result: dict[str, Any]) -> str:
     """The result as Markdown."""
     lines = []
     if sides := result.get("images_per_s"):
-        lines += ["| | images/s, whole run | images/s, steady | peak MiB |", "|---|---|---|---|"]
+        lines += ["| | images/s, whole run | images/s, steady | processor s | peak MiB |", "|---|---|---|---|---|"]
         for side, values in sides.items():
             name = "eager torch, one loop" if side == TORCH else f"{side.split()[0]}, jobs {side.split()[1]}"
-            lines.append(f"| {name} | {values['whole']:.2f} | {values['steady']:.2f} | {values['peak_mib']:.0f} |")
+            speed = f"{values['whole']:.2f} | {values['steady']:.2f}"
+            lines.append(f"| {name} | {speed} | {values['cpu_s']:.0f} | {values['peak_mib']:.0f} |")
     if runs := result.get("memory"):
         lines += ["", "| images | peak MiB | images/s, steady |", "|---|---|---|"]
         lines += [f"| {run['images']:,} | {run['peak_mib']:.0f} | {run['steady']:.1f} |" for run in runs]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, Parameter
 
 from dermoscope import __version__
-from dermoscope.cli import analyze, compare, evaluate, info
+from dermoscope.cli import analyze, compare, embed, evaluate, info, similar, train
 from dermoscope.cli.data import data
 from dermoscope.cli.exits import ExitCode
 from dermoscope.cli.models import models
@@ -22,7 +22,18 @@ app = App(
     exit_on_error=False,
     suppress_keyboard_interrupt=False,
 )
-for _command in (analyze.analyze, data, evaluate.evaluate, compare.compare, info.info, models):
+_COMMANDS = (
+    analyze.analyze,
+    data,
+    embed.embed,
+    train.train,
+    evaluate.evaluate,
+    compare.compare,
+    similar.similar,
+    info.info,
+    models,
+)
+for _command in _COMMANDS:
     app.command(_command)  # a function, or the `App` of a group of commands
 
 
