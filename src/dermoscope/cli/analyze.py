@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json as json_format
-import os
-import signal
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from dermoscope.cli.exits import RESEARCH_USE, ExitCode, fail
+from dermoscope.cli.machine import available_cores
+from dermoscope.cli.stopping import stop_on_signal
 
 if TYPE_CHECKING:
     from dermoscope.batch import BatchSummary
@@ -86,14 +82,14 @@ def analyze(
         check_paths(paths)
         if jobs is None:
             is_handful = len(list(islice(find_inputs(paths), _HANDFUL + 1))) <= _HANDFUL
-            jobs = 1 if is_handful else min(_cores(), _MOST_JOBS)
+            jobs = 1 if is_handful else min(available_cores(), _MOST_JOBS)
         analyzer = load_analyzer(bundle, engine=engine, precision=precision, streams=max(jobs, 1), max_pixels=limit)
         settings = {
             "max_pixels": limit,
             "engine": engine or next(iter(available_engines()), None),
             "precision": precision,
         }
-        with _stop_on_signal() as stop, progress_display(paths, quiet=quiet) as on_progress:
+        with stop_on_signal() as stop, progress_display(paths, quiet=quiet) as on_progress:
             summary = analyze_batch(
                 paths,
                 out,
@@ -124,31 +120,6 @@ def _code_of(summary: BatchSummary) -> ExitCode:
     if summary.interrupted:
         return ExitCode.INTERRUPTED
     return ExitCode.PARTLY if summary.failed else ExitCode.DONE
-
-
-def _cores() -> int:
-    """Cores this process may use, which in a container are fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-@contextmanager
-def _stop_on_signal() -> Iterator[threading.Event]:
-    """The first Ctrl-C, or a scheduler's SIGTERM, lets the images in work finish; the second Ctrl-C does not wait."""
-    stop = threading.Event()
-
-    def on_signal(_number: int, _frame: FrameType | None) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-        os.write(2, b"\nFinishing the images in work; press Ctrl-C again to drop them.\n")
-
-    signals = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, on_signal) for number in signals}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _as_json(summary: BatchSummary, report: Path | None, code: ExitCode) -> dict[str, object]:

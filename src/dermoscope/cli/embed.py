@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as json_format
-import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from dermoscope.cli.exits import RESEARCH_USE, ExitCode, fail
+from dermoscope.cli.machine import available_cores
 
 if TYPE_CHECKING:
     from dermoscope.encoders.folder import EncoderDescription, EncoderFolder
@@ -77,7 +77,7 @@ def embed(
     from dermoscope.features.errors import StoreError
     from dermoscope.features.extraction import Failed
 
-    jobs = _cores() if jobs is None else jobs
+    jobs = available_cores() if jobs is None else jobs
     if jobs < 1:
         return fail(f"--jobs: needs 1 or more, not {jobs}", ExitCode.USAGE)
     if address is not None and engine != "ray":
@@ -199,8 +199,3 @@ def _print_summary(summary: EmbedSummary, store: str) -> None:
     if summary.interrupted:
         print("Interrupted. Run the same command again to go on: finished images are skipped.")
     print(RESEARCH_USE)
-
-
-def _cores() -> int:
-    """Cores this process may use, which in a container are fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
