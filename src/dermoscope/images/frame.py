@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dermoscope.images.levels import Levels
 from dermoscope.images.working_size import working_copy
 
 _CORNER_WINDOW = 7
@@ -90,7 +91,7 @@ def field_of_view(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
     size = (small.shape[1], small.shape[0])
     red, green, blue = cv2.split(small)
     value = np.asarray(cv2.medianBlur(cv2.max(cv2.max(red, green), blue), _SMOOTHING), np.uint8)
-    light = float(np.percentile(value, _LIGHT_PERCENTILE))
+    light = Levels.of(value).percentile(_LIGHT_PERCENTILE)
     threshold = np.clip(_SHARE_OF_LIGHT * light, _LEAST_DARK, _DARKEST_LIGHT)
     _, labels = cv2.connectedComponents((value < threshold).astype(np.uint8))
     window = max(2, round(_CORNER_SHARE * min(size)))

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dermoscope.images.frame import field_of_view
+from dermoscope.images.levels import Levels
 from dermoscope.images.working_size import working_copy
 
 QUALITY_FLAGS = ("too small", "blurred", "under-exposed", "over-exposed", "mostly frame")
@@ -85,12 +86,12 @@ def measure_quality(
     grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
     small_size = (small.shape[1], small.shape[0])
     seen = np.asarray(cv2.resize(view.astype(np.uint8), small_size, interpolation=cv2.INTER_NEAREST), dtype=np.uint8)
-    luma = grey[seen > 0] if seen.any() else grey.ravel()
+    luma = Levels.of(grey, seen if seen.any() else None)
     return QualityMeasures(
         short_side=min(size or (width, height)),
         sharpness=_sharpness(grey, seen),
-        brightness=float(np.percentile(luma, _BRIGHT_PERCENTILE)),
-        white_share=float((luma >= _WHITE).mean()),
+        brightness=luma.percentile(_BRIGHT_PERCENTILE),
+        white_share=luma.share_from(_WHITE),
         view_share=float((seen > 0).mean()),
     )
 
@@ -126,8 +127,9 @@ def quality_flags(
 
 def _sharpness(grey: NDArray[np.uint8], seen: NDArray[np.uint8]) -> float:
     # The edge of the frame is sharp in a blurred image too. Beyond the image's own edge lies no frame, hence border 1.
-    inner = cv2.erode(seen, np.ones((_RIM, _RIM), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=1.0) > 0
+    inner = cv2.erode(seen, np.ones((_RIM, _RIM), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=1.0)
     if not inner.any():
         inner = np.ones_like(inner)
     fine, middle, coarse = (cv2.GaussianBlur(grey.astype(np.float32), (0, 0), s) for s in (_FINE, _MIDDLE, _COARSE))
-    return float((fine - middle)[inner].std() / ((middle - coarse)[inner].std() + _ROUNDING))
+    texture, structure = (cv2.meanStdDev(band, mask=inner)[1].item() for band in (fine - middle, middle - coarse))
+    return texture / (structure + _ROUNDING)
