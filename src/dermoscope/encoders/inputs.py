@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from dermoscope.encoders.registry import IMAGENET_MEAN, IMAGENET_STD, Scaling
+from dermoscope.encoders.registry import IMAGENET_MEAN, IMAGENET_STD, EncoderSpec, Scaling
 
 Fit = Literal["pad", "squash"]
 
@@ -21,7 +21,7 @@ class InputContract(BaseModel):
     Attributes:
         size: Side of the square input in pixels.
         fit: `pad` keeps the aspect ratio and fills right and bottom with zeros; `squash` stretches to the square.
-        scaling: `min-max` of each image to 0…1, or `imagenet` mean and standard deviation.
+        scaling: `min-max` of each image to 0…1, `imagenet` mean and standard deviation, or `symmetric` to −1…1.
         map_size: Side of the embedding map in cells.
     """
 
@@ -31,6 +31,23 @@ class InputContract(BaseModel):
     fit: Fit
     scaling: Scaling
     map_size: int
+
+
+def input_contract(spec: EncoderSpec, size: int | None = None, fit: Fit = "pad") -> InputContract:
+    """The contract of an encoder at some size.
+
+    Args:
+        spec: The encoder.
+        size: Side of its square input in pixels; by default the one its weights were trained at.
+        fit: How images that are not square fill it.
+
+    Raises:
+        ValueError: If the encoder does not take that size.
+    """
+    side = spec.native_size if size is None else size
+    if side < 1 or side % spec.input_multiple:
+        raise ValueError(f"size must be a multiple of {spec.input_multiple} pixels for {spec.name}, got {side}")
+    return InputContract(size=side, fit=fit, scaling=spec.scaling, map_size=side // spec.map_stride)
 
 
 @dataclass(frozen=True)
@@ -79,6 +96,8 @@ def _scaled(pixels: NDArray[np.uint8], scaling: Scaling) -> NDArray[np.float32]:
     if scaling == "min-max":
         low, high = float(values.min()), float(values.max())
         return (values - np.float32(low)) / np.float32(max(high - low, 1e-8))
+    if scaling == "symmetric":
+        return values / np.float32(127.5) - np.float32(1.0)
     mean, std = np.array(IMAGENET_MEAN, np.float32), np.array(IMAGENET_STD, np.float32)
     return np.asarray((values / np.float32(255.0) - mean) / std, np.float32)
 

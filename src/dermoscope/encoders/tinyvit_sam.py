@@ -12,15 +12,17 @@ References:
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import cast
 
-import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from dermoscope import torchvision_guard  # noqa: F401  (must come before timm)
+from dermoscope.encoders.image_encoder import ImageEncoder
 from dermoscope.encoders.registry import EncoderSpec
+from dermoscope.encoders.shapes import TinyViTShape
+from dermoscope.encoders.summaries import embedding_mean as embedding_mean
+from dermoscope.encoders.summaries import map_statistics as map_statistics
 
 # isort: split
 import timm
@@ -28,10 +30,9 @@ from timm.layers import LayerNorm2d
 
 EMBEDDING_CHANNELS = 256
 _TRUNK_CHANNELS = 320
-_LEAST_VARIANCE = 1e-6  # keeps the root differentiable, and bfloat16 from a negative one
 
 
-class TinyViTSam(nn.Module):
+class TinyViTSam(ImageEncoder):
     """Encoder of MobileSAM (`patch_stride=4`) and LiteMedSAM (`patch_stride=1`).
 
     Args:
@@ -68,27 +69,22 @@ class TinyViTSam(nn.Module):
 
         Raises:
             RuntimeError: If a tensor is missing or has another shape.
+            ValueError: If the spec is of another architecture.
         """
-        encoder = cls(spec.patch_stride)
+        if not isinstance(spec.shape, TinyViTShape):
+            raise ValueError(f"{spec.name} is a {spec.architecture} encoder, not tinyvit-sam")
+        encoder = cls(spec.shape.patch_stride)
         encoder.load_state_dict(timm_names(state))
         return encoder.eval()
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Encode images.
+    def maps(self, images: Tensor) -> tuple[Tensor, ...]:
+        """The map after each stage of the trunk, finest first, and the embedding as the last.
 
         Args:
             images: `[B, 3, H, W]`, scaled as the encoder's spec says; sides a multiple of four times the patch stride.
 
         Returns:
-            Embedding map `[B, 256, H / (4 * patch_stride), W / (4 * patch_stride)]`.
-        """
-        return self.maps(images)[-1]
-
-    def maps(self, images: Tensor) -> tuple[Tensor, ...]:
-        """The map after each stage of the trunk, finest first, and the embedding map of `forward` as the last.
-
-        Args:
-            images: As for `forward`.
+            Four maps of the trunk and the embedding `[B, 256, H / (4 * patch_stride), W / (4 * patch_stride)]`.
         """
         found = [self.patch_embed(images)]
         for stage in self.stages.children():
@@ -126,38 +122,3 @@ def _embed_every_pixel(trunk: nn.Module) -> None:
         block = trunk.get_submodule(f"patch_embed.{name}")
         old = cast(nn.Conv2d, block.get_submodule("conv"))
         block.add_module("conv", nn.Conv2d(old.in_channels, old.out_channels, kernel_size=1, bias=False))
-
-
-def embedding_mean(embedding: Tensor, pool_weights: Tensor) -> Tensor:
-    """The 256-d feature: the mean of the map over the cells that show image, not padding.
-
-    Args:
-        embedding: `[B, 256, h, w]`.
-        pool_weights: `[B, 1, h, w]`, not negative, summing to one over the cells.
-
-    Returns:
-        `[B, 256]`.
-    """
-    return torch.sum(embedding * pool_weights, dim=(2, 3))
-
-
-def map_statistics(maps: Sequence[Tensor], pool_weights: Tensor) -> Tensor:
-    """Mean and standard deviation of every channel of several maps, over the cells that show image.
-
-    The coarse map knows what is in an image, the finer ones what it is made of: textures differ from skin there.
-
-    Args:
-        maps: `[B, C, h, w]` each, of any resolution.
-        pool_weights: `[B, 1, H, W]`, not negative; shared out over the cells of each map.
-
-    Returns:
-        `[B, 2 ΣC]`: mean and standard deviation of the first map, then of the second, and so on.
-    """
-    found = []
-    for one in maps:
-        weights = F.interpolate(pool_weights, one.shape[2:], mode="nearest")
-        weights = weights / weights.sum(dim=(2, 3), keepdim=True)
-        mean = torch.sum(one * weights, dim=(2, 3), keepdim=True)
-        variance = torch.sum((one - mean) ** 2 * weights, dim=(2, 3))
-        found += [mean.flatten(1), torch.sqrt(variance + _LEAST_VARIANCE)]
-    return torch.cat(found, dim=1)

@@ -9,22 +9,27 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from dermoscope.encoders.load import first_lines
+from dermoscope.encoders.original_names import sam2_names, sam_names
 from dermoscope.encoders.registry import EncoderSpec
+from dermoscope.encoders.sam2_hiera import sam2_model
+from dermoscope.encoders.sam_vit import sam_model
+from dermoscope.encoders.shapes import HieraShape, TimmShape, ViTShape
+from dermoscope.encoders.timm_network import TimmNetwork
 from dermoscope.encoders.tinyvit_sam import TinyViTSam
+from dermoscope.encoders.weights import WeightsError
 from dermoscope.files import sha256_of
 from dermoscope.segment.mask_decoder import PromptedMaskDecoder
 
 _ANY_SIZE = 64  # the input size is no part of a checkpoint
 
 
-class WeightsError(ValueError):
-    """A checkpoint cannot be used; the message names the file and says why."""
-
-
 def import_checkpoint(checkpoint: Path, spec: EncoderSpec, out: Path) -> dict[str, str]:
-    """Convert an original `.pt` or `.pth` file of a SAM-family model to safetensors.
+    """Convert the authors' own `.pt` or `.pth` file of a model to safetensors.
 
-    The file is read with `weights_only=True`, so it can hold tensors and plain containers, but no code.
+    The file is read with `weights_only=True`, so it can hold tensors and plain containers, but no code. Models of the
+    SAM and SAM 2 families get the tensor names of `transformers`, with prompt encoder and mask decoder; TinyViT-SAM
+    and timm models keep their names.
 
     Args:
         checkpoint: The original file.
@@ -37,17 +42,7 @@ def import_checkpoint(checkpoint: Path, spec: EncoderSpec, out: Path) -> dict[st
     Raises:
         WeightsError: If the file is missing, is no plain checkpoint, or does not fit the encoder.
     """
-    if spec.architecture != "tinyvit-sam":
-        raise WeightsError(f"{checkpoint}: importing {spec.architecture} checkpoints is not supported yet")
-    state = _plain_state(checkpoint)
-    for part, build in (
-        ("encoder", lambda: TinyViTSam.from_state(spec, state)),
-        ("mask decoder", lambda: PromptedMaskDecoder.from_state(_ANY_SIZE, state)),
-    ):
-        try:
-            build()
-        except (KeyError, RuntimeError) as error:
-            raise WeightsError(f"{checkpoint} does not fit the {part} of {spec.name}: {_first_lines(error)}") from None
+    state = _converted(checkpoint, spec, _plain_state(checkpoint))
     notes = {
         "encoder": spec.name,
         "licence": spec.licence,
@@ -61,13 +56,44 @@ def import_checkpoint(checkpoint: Path, spec: EncoderSpec, out: Path) -> dict[st
     return notes
 
 
+def _converted(checkpoint: Path, spec: EncoderSpec, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors in the names that `load_encoder` reads, after every part of the model has taken its own."""
+    part = "encoder"
+    try:
+        match spec.shape:
+            case HieraShape() as hiera:
+                return _fitting(sam2_model(hiera), sam2_names(state))
+            case ViTShape() as vit:
+                return _fitting(sam_model(vit), sam_names(state))
+            case TimmShape() as network:
+                TimmNetwork.from_state(network, state)
+            case _:
+                TinyViTSam.from_state(spec, state)
+                part = "mask decoder"
+                PromptedMaskDecoder.from_state(_ANY_SIZE, state)
+    except (KeyError, RuntimeError) as error:
+        raise WeightsError(f"{checkpoint} does not fit the {part} of {spec.name}: {first_lines(error)}") from None
+    return state
+
+
+def _fitting(model: torch.nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """What a model of `transformers` takes of a checkpoint; the rest is for video and is left out.
+
+    Raises:
+        RuntimeError: If a tensor is missing or has another shape.
+    """
+    own = {name: value for name, value in state.items() if name in model.state_dict()}
+    model.load_state_dict(own, assign=True)
+    return own
+
+
 def _plain_state(checkpoint: Path) -> dict[str, Tensor]:
     if not checkpoint.is_file():
         raise WeightsError(f"{checkpoint} is not a file")
     try:
         loaded = torch.load(checkpoint, map_location="cpu", weights_only=True)
     except Exception as error:  # the unpickler stumbles over malformed files in undocumented ways
-        raise WeightsError(f"{checkpoint} is not a plain torch checkpoint: {_first_lines(error)}") from None
+        raise WeightsError(f"{checkpoint} is not a plain torch checkpoint: {first_lines(error)}") from None
     for key in ("model", "state_dict"):
         if isinstance(loaded, dict) and isinstance(loaded.get(key), dict):
             loaded = loaded[key]
@@ -75,7 +101,3 @@ def _plain_state(checkpoint: Path) -> dict[str, Tensor]:
         raise WeightsError(f"{checkpoint} holds no dictionary of tensors")
     # Tensors that share storage would be stored twice or refused; a copy each is what safetensors wants.
     return {str(key): value.detach().clone().contiguous() for key, value in loaded.items()}
-
-
-def _first_lines(error: Exception, lines: int = 3) -> str:
-    return "; ".join(str(error).strip().splitlines()[:lines])

@@ -10,12 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import nn
 
 from dermoscope.bundle import DESCRIPTION, BundleDescription, GraphCheck, write_sums
 from dermoscope.encoders.inputs import InputContract
 from dermoscope.encoders.registry import EncoderSpec
-from dermoscope.encoders.tinyvit_sam import TinyViTSam, embedding_mean, map_statistics
+from dermoscope.encoders.summaries import EncoderWithSummaries as EncoderWithSummaries
+from dermoscope.encoders.tinyvit_sam import TinyViTSam
 from dermoscope.engine import EngineName, Precision, compile_graph
 from dermoscope.heads.mlp import Heads
 from dermoscope.segment.mask_decoder import PromptedMaskDecoder
@@ -29,23 +30,6 @@ _ENGINES: tuple[tuple[str, EngineName, Precision], ...] = (
     ("openvino, float32", "openvino", "float32"),
     ("onnxruntime, float32", "onnxruntime", "float32"),
 )
-
-
-class EncoderWithSummaries(nn.Module):
-    """A TinyViT-SAM encoder that also gives what the heads read: the pooled feature and the statistics of all its maps.
-
-    Args:
-        encoder: The encoder.
-    """
-
-    def __init__(self, encoder: TinyViTSam) -> None:
-        super().__init__()
-        self.encoder = encoder
-
-    def forward(self, image: Tensor, pool_weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Embedding map, feature `[B, 256]` and statistics `[B, S]` of images with pool weights `[B, 1, h, w]`."""
-        maps = self.encoder.maps(image)
-        return maps[-1], embedding_mean(maps[-1], pool_weights), map_statistics(maps, pool_weights)
 
 
 @dataclass(frozen=True)
