@@ -23,7 +23,8 @@ from safetensors.torch import load_file
 from dermoscope.bundle import Bundle, Head
 from dermoscope.encoders.inputs import EncoderInput
 from dermoscope.encoders.registry import encoder_spec
-from dermoscope.encoders.tinyvit_sam import TinyViTSam, map_statistics
+from dermoscope.encoders.summaries import map_statistics
+from dermoscope.encoders.tinyvit_sam import TinyViTSam
 from dermoscope.heads.mlp import AveragedHead, Heads, MLPHead
 from dermoscope.segment.automatic import segment_automatically
 from dermoscope.segment.mask_decoder import PromptedMaskDecoder

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from dermoscope.bundle import Bundle, BundleDescription, GraphCheck
 from dermoscope.encoders.inputs import InputContract, prepare
 from dermoscope.encoders.registry import encoder_spec
+from dermoscope.encoders.summaries import EncoderWithSummaries
 from dermoscope.encoders.tinyvit_sam import TinyViTSam
 from dermoscope.engine import compile_graph
 from dermoscope.heads.mlp import MLPHead
@@ -23,7 +24,6 @@ from dermoscope.training.export import (
     ENCODER,
     GATE,
     HEADS,
-    EncoderWithSummaries,
     TorchParts,
     check_graphs,
     export_heads,

@@ -21,8 +21,6 @@ from dermoscope import torchvision_guard  # noqa: F401  (must come before timm)
 from dermoscope.encoders.image_encoder import ImageEncoder
 from dermoscope.encoders.registry import EncoderSpec
 from dermoscope.encoders.shapes import TinyViTShape
-from dermoscope.encoders.summaries import embedding_mean as embedding_mean
-from dermoscope.encoders.summaries import map_statistics as map_statistics
 
 # isort: split
 import timm

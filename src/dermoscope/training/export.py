@@ -15,7 +15,7 @@ from torch import nn
 from dermoscope.bundle import DESCRIPTION, BundleDescription, GraphCheck, write_sums
 from dermoscope.encoders.inputs import InputContract
 from dermoscope.encoders.registry import EncoderSpec
-from dermoscope.encoders.summaries import EncoderWithSummaries as EncoderWithSummaries
+from dermoscope.encoders.summaries import EncoderWithSummaries
 from dermoscope.encoders.tinyvit_sam import TinyViTSam
 from dermoscope.engine import EngineName, Precision, compile_graph
 from dermoscope.heads.mlp import Heads
