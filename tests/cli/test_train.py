@@ -86,6 +86,19 @@ def test_a_fingerprint_stands_for_the_folder(world: Path, tmp_path: Path) -> Non
     assert main([*given, "--quiet"]) == ExitCode.DONE
 
 
+def test_views_that_are_not_stored_are_named_at_once_and_the_folder_is_free_again(
+    world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = arguments(world, tmp_path / "run")
+    place = given.index("sampling.train.views=[original]")
+    turned = [*given[:place], "sampling.train.views=[original, hflip, rot90]", *given[place + 1 :]]
+    assert main(turned) == ExitCode.FAILED
+    message = capsys.readouterr().err
+    assert "of hflip, rot90 nothing is stored" in message
+    assert "--views original,hflip,rot90" in message
+    assert main([*given, "--quiet"]) == ExitCode.DONE
+
+
 def test_a_leak_refuses_unless_there_is_a_reason(
     world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -140,14 +140,16 @@ def _chosen(name: str, variants: tuple[str, ...], changes: tuple[str, ...], out:
         recipe = load_recipe(name, variants=variants, changes=changes)
     except RecipeError as error:
         raise _UsageError(str(error)) from None
-    begun, kept = (out / "run.json").exists(), out / RECIPE_NAME
+    # The recipe is written once there is something to learn from: what failed before that may simply begin again.
+    kept = out / RECIPE_NAME
+    begun = kept.exists()
     if out.exists() and not out.is_dir():
         raise _UsageError(f"--out: {out} is a file; choose another")
     if resume and not begun:
         raise _UsageError(f"--resume: there is no run in {out}; leave --resume out to begin one")
     if begun and not resume:
         raise _UsageError(f"--out: {out} holds a run; go on with it by --resume, or choose another")
-    if resume and kept.exists() and kept.read_text(encoding="utf-8") != recipe_text(recipe):
+    if resume and kept.read_text(encoding="utf-8") != recipe_text(recipe):
         raise _UsageError(
             f"--resume: {kept} has other settings; give the same recipe, --variant and --set, or begin in another --out"
         )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dermoscope.data.manifest import Record
-from dermoscope.features.protocol import Features
+from dermoscope.features.protocol import FeatureError, Features
 from dermoscope.training.recipes.schema import Recipe
 from dermoscope.training.sampling import Drawn, draw
 from dermoscope.training.tasks import Task
@@ -79,6 +79,7 @@ def head_data(recipe: Recipe, records: Sequence[Record], features: Features) -> 
     if not np.isin(validation_labels, seen).any():
         raise DataError(f"the split val has no image whose answer to {task.name} could be learnt from train")
     parts = recipe.sampling.train, recipe.sampling.validation
+    _check_views(recipe, features)
     drawn = [draw(part, labels, seed) for part, labels in zip(parts, (train_labels, validation_labels), strict=True)]
     images = {split: [record for record in records if record.split == split] for split in PREDICTED}
     images = {split: chosen for split, chosen in images.items() if chosen}
@@ -95,6 +96,19 @@ def head_data(recipe: Recipe, records: Sequence[Record], features: Features) -> 
         features=originals,
         labels={split: _labels(task, chosen) for split, chosen in images.items()},
     )
+
+
+def _check_views(recipe: Recipe, features: Features) -> None:
+    """Say at once which views are missing altogether, with the command that makes all of them."""
+    sampling = recipe.sampling
+    wanted = dict.fromkeys([*sampling.train.views, *sampling.validation.views, ORIGINAL])
+    stored = features.views()
+    if missing := [view for view in wanted if view not in stored]:
+        raise FeatureError(
+            f"{recipe.name} learns from the views {', '.join(wanted)}; of {', '.join(missing)} nothing is stored. Make "
+            f"them with dermoscope embed and --views {','.join(wanted)}, or learn from the images as they are: "
+            f"--set sampling.train.views=[{ORIGINAL}] --set sampling.validation.views=[{ORIGINAL}]"
+        )
 
 
 def _answered(task: Task, records: Sequence[Record], split: str) -> tuple[list[Record], NDArray[np.int64]]:
