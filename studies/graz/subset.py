@@ -20,14 +20,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, default=Path("runs/graz"), help="folder with manifest.csv")
     parser.add_argument("--nevi", type=int, default=1500)
+    parser.add_argument("--source", help="this data set only")
     arguments = parser.parse_args()
     records = list(read_manifest(arguments.run / "manifest.csv"))
     nevi = sorted(record.image_id for record in records if (record.diagnosis, record.split) == ("NV", "train"))
     kept = set(np.random.default_rng(0).permutation(nevi)[: arguments.nevi].tolist())
     left_out = set(nevi) - kept
-    fewer = [record for record in records if record.image_id not in left_out]
-    write_manifest(fewer, arguments.run / "fewer-nevi.csv")
-    print(f"{len(fewer):,} of {len(records):,} images in {arguments.run / 'fewer-nevi.csv'}")
+    fewer = [r for r in records if r.image_id not in left_out and arguments.source in (None, r.source)]
+    out = arguments.run / f"fewer-nevi{'-' + arguments.source if arguments.source else ''}.csv"
+    write_manifest(fewer, out)
+    print(f"{len(fewer):,} of {len(records):,} images in {out}")
 
 
 if __name__ == "__main__":
