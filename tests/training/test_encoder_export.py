@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 
 import numpy as np
@@ -100,9 +99,7 @@ def test_wrong_weights_leave_no_folder(tmp_path: Path) -> None:
 @pytest.mark.weights
 @pytest.mark.data
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("name", "size"), [("litemedsam", 256), ("mobilesam", 512), ("sam2_hiera_tiny", 512), ("sam2_hiera_tiny", 1024)]
-)
+@pytest.mark.parametrize(("name", "size"), [("litemedsam", 112), ("mobilesam", 256), ("sam2_hiera_tiny", 512)])
 def test_real_weights_on_real_images(
     name: str, size: int, real_weights: Path, real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -117,13 +114,6 @@ def test_real_weights_on_real_images(
     for one in found:
         exact = "float32" in one.engine
         assert one.largest_difference <= (1e-3 if exact else 1.0) * one.scale, one
-    run, image = compile_graph(graph), inputs[0]
-    times = []
-    for _ in range(4):
-        start = time.perf_counter()
-        run({"image": image.image, "pool_weights": image.pool_weights})
-        times.append(time.perf_counter() - start)
-    print(f"{name}@{size}: {min(times):.3f} s an image, fastest precision")
 
 
 @pytest.mark.weights
