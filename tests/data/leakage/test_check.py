@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dermoscope.data.leakage import Finding, Kind, LeakError, LeakReport, check_leaks, refuse_leaks
+from dermoscope.data.leakage import Finding, Kind, LeakReport, check_leaks
 from dermoscope.data.manifest import Record
 from tests.data.leakage.planted import CHANGES, lesion_picture, save_jpeg
 
@@ -116,7 +116,6 @@ def test_a_duplicate_within_one_split_is_a_finding_but_no_leak(train: list[Recor
     report = check_leaks([*train, Record(image_id="copy", path=copy, split="train")])
     assert kinds(report) == [Kind.NEAR_DUPLICATE]
     assert not report.leaks
-    assert refuse_leaks([*train, Record(image_id="copy", path=copy, split="train")])["leaks"] == 0
 
 
 def test_a_copy_of_a_copied_file_leaks_through_any_of_its_rows(train: list[Record], tmp_path: Path) -> None:
@@ -155,18 +154,14 @@ def test_no_records() -> None:
     assert check_leaks([]).findings == ()
 
 
-def test_training_is_refused_unless_told_otherwise(train: list[Record], tmp_path: Path) -> None:
+def test_a_turned_copy_across_splits_is_a_leak(train: list[Record], tmp_path: Path) -> None:
     copy = save_jpeg(CHANGES["turned by 90"](lesion_picture(4)), tmp_path / "copy.jpg")
-    rows = [*train, Record(image_id="copy", path=copy, split="val")]
-    with pytest.raises(LeakError, match=r"lesion_4 \(train\) and copy \(val\): near-duplicate") as caught:
-        refuse_leaks(rows)
-    assert len(caught.value.report.leaks) == 1
-    noted = refuse_leaks(rows, allow=True)
-    assert noted["leaks_allowed"] is True
-    assert noted["leaks"] == 1
-    assert noted["leaks_by_kind"]["near-duplicate"] == 1
-    assert noted["leaks_between_splits"] == {"train, val": 1}
-    assert refuse_leaks(train)["leaks_allowed"] is False
+    report = check_leaks([*train, Record(image_id="copy", path=copy, split="val")])
+    (leak,) = report.leaks
+    assert [(member.image_id, member.split) for member in leak.members] == [("lesion_4", "train"), ("copy", "val")]
+    assert report.counts()["near-duplicate"]["leaks"] == 1
+    assert report.between_splits() == {"train, val": 1}
+    assert not check_leaks(train).leaks
 
 
 def test_progress_comes_to_an_end(train: list[Record]) -> None:

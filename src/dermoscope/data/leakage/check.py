@@ -1,10 +1,9 @@
-"""The leak check: everything that joins images of a manifest, and a refusal to train where a split lies between."""
+"""The leak check: everything that joins images of a manifest, and whether a split lies between."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from dermoscope import taxonomy
 from dermoscope.data.leakage.alignment import LEAST_SIMILARITY
@@ -17,24 +16,6 @@ from dermoscope.data.manifest import Record
 
 Progress = Callable[[str, float], None]
 """Called with the name of the step, `reading` or `comparing`, and its finished share, 0 to 1."""
-
-_EXAMPLES = 3
-
-
-class LeakError(ValueError):
-    """Images of one lesion, or copies of one image, lie on both sides of a split.
-
-    Attributes:
-        report: Everything that was found.
-    """
-
-    def __init__(self, report: LeakReport) -> None:
-        self.report = report
-        examples = "; ".join(_in_words(finding) for finding in report.leaks[:_EXAMPLES])
-        super().__init__(
-            f"leaks between splits: {len(report.leaks):,}, such as {examples}. `dermoscope data check` shows all, "
-            "`dermoscope data split` splits by lesion; or allow leaks, and the run will record it"
-        )
 
 
 def check_leaks(
@@ -73,47 +54,6 @@ def check_leaks(
     return LeakReport(tuple(findings), len(rows), pictures, unreadable, featureless, settings)
 
 
-def refuse_leaks(
-    records: Iterable[Record],
-    *,
-    allow: bool = False,
-    pictures: bool = True,
-    cache: Path | None = None,
-    jobs: int = 1,
-    on_progress: Progress | None = None,
-) -> dict[str, Any]:
-    """What training calls first: check, and go no further where there is a leak, unless told to.
-
-    Args:
-        records: All rows the run will touch, with their `split`.
-        allow: Go on in spite of leaks; the answer says so.
-        pictures: See `check_leaks`; the answer says whether pictures were compared.
-        cache: See `check_leaks`.
-        jobs: See `check_leaks`.
-        on_progress: See `check_leaks`.
-
-    Returns:
-        For `run.json`: whether leaks were allowed, how many there are, by kind and between which splits, how many
-        images were compared and how many could not be read.
-
-    Raises:
-        LeakError: If there is a leak and `allow` is false.
-    """
-    report = check_leaks(records, pictures=pictures, cache=cache, jobs=jobs, on_progress=on_progress)
-    if report.leaks and not allow:
-        raise LeakError(report)
-    return {
-        "leaks_allowed": allow,
-        "leaks": len(report.leaks),
-        "leaks_by_kind": {kind: row["leaks"] for kind, row in report.counts().items()},
-        "leaks_between_splits": report.between_splits(),
-        "images": report.images,
-        "unreadable": len(report.unreadable),
-        "looked_at_pictures": report.looked_at_pictures,
-        "settings": dict(report.settings),
-    }
-
-
 def _same_files(rows: list[Record], seen: Pictures) -> Iterator[Finding]:
     for sha256, files in zip(seen.sha256, seen.files, strict=True):
         # Several manifests may list one file; that is the same id, told already.
@@ -142,12 +82,3 @@ def _also(one: Record, other: Record) -> Iterator[Kind]:
 
 def _step(on_progress: Progress | None, name: str) -> Callable[[float], None] | None:
     return (lambda share: on_progress(name, share)) if on_progress else None
-
-
-def _in_words(finding: Finding) -> str:
-    first, *others = finding.members
-    other = next(member for member in others if member.split != first.split)
-    return (
-        f"{first.image_id} ({first.split or 'no split'}) and {other.image_id} ({other.split or 'no split'}): "
-        f"{finding.kind.value}"
-    )
