@@ -9,6 +9,7 @@ import torch
 
 from dermoscope.heads.mlp import AveragedHead, MLPHead
 from dermoscope.heads.neighbours import NeighbourHead
+from dermoscope.heads.outliers import MahalanobisHead, NeighbourDistanceHead, OutlierHead
 from dermoscope.heads.saved import HeadDescription, HeadError, SavedHead, load_head
 
 FEATURES = np.random.default_rng(0).normal(size=(5, 6)).astype(np.float32)
@@ -37,6 +38,14 @@ def saved(kind: str) -> SavedHead:
         return SavedHead(
             HeadDescription.model_validate({**common, "kind": "knn", "neighbours": 3, "stored": 9}), module
         )
+    if kind == "mahalanobis":
+        gate: OutlierHead = MahalanobisHead(torch.randn(6), torch.rand(6) + 0.5, 1, torch.randn(6), torch.randn(6, 6))
+        gate.slope.fill_(3.0)
+        return SavedHead(HeadDescription.model_validate({**common, "kind": kind}), gate)
+    if kind == "neighbour-distance":
+        gate = NeighbourDistanceHead(torch.randn(6), torch.rand(6) + 0.5, 1, torch.randn(9, 6), 3)
+        gate.border.fill_(0.7)
+        return SavedHead(HeadDescription.model_validate({**common, "kind": kind, "neighbours": 3, "stored": 9}), gate)
     if kind == "linear":
         return SavedHead(HeadDescription.model_validate({**common, "kind": "mlp"}), mlp(hidden=()))
     members = {"mlp": 1, "average": 3}[kind]
@@ -51,7 +60,7 @@ def write(head: SavedHead, folder: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("kind", ["mlp", "average", "linear", "knn"])
+@pytest.mark.parametrize("kind", ["mlp", "average", "linear", "knn", "mahalanobis", "neighbour-distance"])
 def test_there_and_back(kind: str, tmp_path: Path) -> None:
     head = saved(kind)
     back = load_head(write(head, tmp_path))

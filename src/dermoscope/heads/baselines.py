@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
-from dermoscope.heads.face import standardisation
+from dermoscope.heads.face import probabilities, standardisation
 from dermoscope.heads.fit import FeatureSet
 from dermoscope.heads.mlp import MLPHead
 from dermoscope.heads.neighbours import NeighbourHead
@@ -70,7 +70,7 @@ class LogisticBaseline:
 
     def predict_proba(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """Probabilities `[N, K]` of features `[N, F]`."""
-        return _probabilities(self.module, features)
+        return probabilities(self.module, features)
 
 
 class KNNBaseline:
@@ -107,7 +107,7 @@ class KNNBaseline:
 
     def predict_proba(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """Probabilities `[N, K]` of features `[N, F]`."""
-        return _probabilities(self.module, features)
+        return probabilities(self.module, features)
 
 
 def _best(
@@ -119,9 +119,3 @@ def _best(
 
 def _balanced_accuracy(labels: NDArray[np.int64], predicted: NDArray[np.int64]) -> float:
     return float(np.mean([(predicted[labels == label] == label).mean() for label in np.unique(labels)]))
-
-
-def _probabilities(module: torch.nn.Module, features: NDArray[np.float32]) -> NDArray[np.float64]:
-    with torch.inference_mode():
-        logits = module(torch.from_numpy(features))
-    return np.asarray(torch.softmax(logits.double(), dim=-1).numpy(), np.float64)

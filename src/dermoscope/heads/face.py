@@ -43,3 +43,10 @@ def standardisation(features: NDArray[np.float32], *, wanted: bool) -> tuple[Ten
     if not wanted:
         return torch.zeros(stored.shape[1]), torch.ones(stored.shape[1])
     return stored.mean(0), stored.std(0, correction=0).clamp_min(_LEAST_STD)
+
+
+def probabilities(module: nn.Module, features: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Softmax `[N, K]` of what a module says of features `[N, F]`."""
+    with torch.inference_mode():
+        logits = module(torch.from_numpy(features))
+    return np.asarray(torch.softmax(logits.double(), dim=-1).numpy(), np.float64)

@@ -19,6 +19,7 @@ from dermoscope.heads.calibration import calibrated_probabilities
 from dermoscope.heads.class_map import ClassMap
 from dermoscope.heads.mlp import AveragedHead, MLPHead
 from dermoscope.heads.neighbours import NeighbourHead
+from dermoscope.heads.outliers import MahalanobisHead, NeighbourDistanceHead
 
 WEIGHTS_NAME = "head.safetensors"
 DESCRIPTION_NAME = "head.json"
@@ -35,7 +36,8 @@ class HeadDescription(BaseModel):
         schema_version: Version of this record.
         version: Version of `dermoscope` that trained it.
         recipe: Name of the recipe.
-        kind: `mlp`, with no hidden layer for a linear or logistic probe, or `knn`.
+        kind: `mlp`, with no hidden layer for a linear or logistic probe, `knn`, or a gate by distance, `mahalanobis` or
+            `neighbour-distance`.
         task: The question, such as `group`.
         definition: Name of the malignancy definition; empty where the task has none.
         classes: All answers to the question.
@@ -45,8 +47,8 @@ class HeadDescription(BaseModel):
         features: Length F of the joined feature. Its standardisation is among the tensors.
         hidden: Widths of the hidden layers.
         members: Heads whose log-probabilities are averaged.
-        neighbours: How many neighbours vote; 0 for `mlp`.
-        stored: Training features kept; 0 for `mlp`.
+        neighbours: How many neighbours vote, or which of them the distance is measured from; 0 for other kinds.
+        stored: Training features kept; 0 for other kinds.
         temperature: Calibration: logits are divided by it.
         bias: Calibration: added to the logits then, one an output.
         intended_use: What a person must know.
@@ -58,7 +60,7 @@ class HeadDescription(BaseModel):
     schema_version: Literal[1] = 1
     version: str
     recipe: str
-    kind: Literal["mlp", "knn"]
+    kind: Literal["mlp", "knn", "mahalanobis", "neighbour-distance"]
     task: str
     definition: str = ""
     classes: tuple[str, ...]
@@ -155,5 +157,10 @@ def _empty_module(description: HeadDescription) -> nn.Module:
     if description.kind == "knn":
         stored, labels = torch.zeros(description.stored, description.features), torch.zeros(description.stored)
         return NeighbourHead(stored, labels.long(), outputs, mean, std, description.neighbours)
+    if description.kind == "neighbour-distance":
+        stored = torch.zeros(description.stored, description.features)
+        return NeighbourDistanceHead(mean, std, 0, stored, description.neighbours)
+    if description.kind == "mahalanobis":
+        return MahalanobisHead(mean, std, 0, mean, torch.zeros(description.features, description.features))
     members = [MLPHead(outputs, mean, std, description.hidden, 0.0) for _ in range(description.members)]
     return members[0] if len(members) == 1 else AveragedHead(members)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from dermoscope import taxonomy
 from dermoscope.data.manifest import Record
-from dermoscope.training.tasks import MALIGNANT, Task
+from dermoscope.training.tasks import MALIGNANT, SKIN, Task
 
 
 def predictions_table(
@@ -42,7 +42,7 @@ def split_table(records: Iterable[Record]) -> bytes:
 def probability_columns(task: Task) -> dict[str, int]:
     """Name of each column of probabilities to the class it holds."""
     if task.name == "gate":
-        return {"p_skin": task.classes.index("skin")}
+        return {"p_skin": task.classes.index(SKIN)}
     if task.name == "malignancy":
         return {"p_malignant": task.classes.index(MALIGNANT)}
     if task.name == "group":

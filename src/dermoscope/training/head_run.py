@@ -23,14 +23,24 @@ from dermoscope.heads.class_map import ABSENT, ClassMap
 from dermoscope.heads.face import Classifier
 from dermoscope.heads.fit import FeatureSet, logits_of
 from dermoscope.heads.neighbours import NeighbourHead
+from dermoscope.heads.one_class import MahalanobisGate, NeighbourDistanceGate
+from dermoscope.heads.outliers import NeighbourDistanceHead
 from dermoscope.heads.saved import HeadDescription, SavedHead
 from dermoscope.training.head_data import HeadData, head_data
 from dermoscope.training.head_metrics import HeadEpoch
 from dermoscope.training.head_predictions import predictions_table, split_table
 from dermoscope.training.head_trainer import HeadTrainer, OnEpoch
 from dermoscope.training.recipes import RECIPE_NAME, Recipe, recipe_text
-from dermoscope.training.recipes.schema import KNNPart, LogisticPart, MLPPart
+from dermoscope.training.recipes.schema import (
+    KNNPart,
+    LinearPart,
+    LogisticPart,
+    MahalanobisPart,
+    MLPPart,
+    NeighbourDistancePart,
+)
 from dermoscope.training.run_folder import EpochMetrics, RunFolder
+from dermoscope.training.tasks import SKIN
 
 PREDICTIONS_NAME = "predictions.csv"
 CHECKPOINTS_NAME = "checkpoints"
@@ -153,6 +163,10 @@ def build_classifier(
         )
     if isinstance(recipe.head, KNNPart):
         return KNNBaseline(len(outputs), recipe.head.neighbours, standardise=standardise)
+    if isinstance(recipe.head, MahalanobisPart):
+        return MahalanobisGate(outputs.index(SKIN), standardise=standardise)
+    if isinstance(recipe.head, NeighbourDistancePart):
+        return NeighbourDistanceGate(outputs.index(SKIN), recipe.head.neighbours, standardise=standardise)
     return HeadTrainer(recipe, outputs, checkpoints=checkpoints, on_epoch=on_epoch)
 
 
@@ -172,11 +186,11 @@ def _described(recipe: Recipe, classes: ClassMap, data: HeadData, classifier: Cl
         logits = logits_of(module, np.ascontiguousarray(data.features["val"][known]))
         equal = recipe.calibration == "equal classes"
         temperature, bias = fit_calibration(logits, labels[known], equal_classes=equal)
-    stored = module.stored.shape[0] if isinstance(module, NeighbourHead) else 0
+    keeper = module if isinstance(module, NeighbourHead | NeighbourDistanceHead) else None
     description = HeadDescription(
         version=__version__,
         recipe=recipe.name,
-        kind="knn" if isinstance(module, NeighbourHead) else "mlp",
+        kind="mlp" if isinstance(part, MLPPart | LinearPart | LogisticPart) else part.kind,
         task=task.name,
         definition=task.definition,
         classes=task.classes,
@@ -185,9 +199,9 @@ def _described(recipe: Recipe, classes: ClassMap, data: HeadData, classifier: Cl
         columns=recipe.input.columns,
         features=data.train.features.shape[1],
         hidden=part.hidden if isinstance(part, MLPPart) else (),
-        members=1 if isinstance(part, LogisticPart | KNNPart) else len(recipe.seeds),
-        neighbours=module.neighbours if isinstance(module, NeighbourHead) else 0,
-        stored=stored,
+        members=len(recipe.seeds) if isinstance(part, MLPPart | LinearPart) else 1,
+        neighbours=keeper.neighbours if keeper else 0,
+        stored=len(keeper.stored) if keeper else 0,
         temperature=temperature,
         bias=tuple(float(value) for value in bias),
     )

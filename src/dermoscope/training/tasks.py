@@ -11,6 +11,7 @@ from dermoscope import taxonomy
 from dermoscope.data.manifest import Record
 
 BENIGN, MALIGNANT = "benign", "malignant"
+NOT_SKIN, SKIN = "not skin", "skin"
 
 
 Reads = Literal["feature", "statistics"]
@@ -43,7 +44,7 @@ class Task:
     def _answer(self, record: Record) -> str | None:
         code = record.diagnosis
         if self.name == "gate":
-            return "not skin" if code == taxonomy.NOT_SKIN else "skin"
+            return NOT_SKIN if code == taxonomy.NOT_SKIN else SKIN
         if self.name == "group":
             return taxonomy.GROUP_OF.get(code)
         if self.name == "diagnosis":
@@ -59,7 +60,7 @@ DEFAULT_TASKS: Mapping[str, Task] = MappingProxyType(
     {
         task.name: task
         for task in (
-            Task("gate", ("not skin", "skin"), reads="statistics"),
+            Task("gate", (NOT_SKIN, SKIN), reads="statistics"),
             Task("group", taxonomy.GROUPS, equal_classes=True),
             Task("diagnosis", taxonomy.HAM10000_CODES, equal_classes=True),
             Task("malignancy", (BENIGN, MALIGNANT), definition="graz"),

@@ -116,7 +116,28 @@ class KNNPart(Part):
     neighbours: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (1, 5, 15, 45)
 
 
-HeadPart = Annotated[MLPPart | LinearPart | LogisticPart | KNNPart, Field(discriminator="kind")]
+class MahalanobisPart(Part):
+    """A gate that knows the images of skin alone, as one Gaussian; the loss and all that follows it play no part."""
+
+    kind: Literal["mahalanobis"]
+
+
+class NeighbourDistancePart(Part):
+    """A gate by the distance from images of skin; the loss and all that follows it play no part.
+
+    Attributes:
+        kind: `neighbour-distance`.
+        neighbours: Which neighbour the distance is measured from, to choose from on validation images.
+    """
+
+    kind: Literal["neighbour-distance"]
+    neighbours: Annotated[tuple[PositiveInt, ...], Field(min_length=1)] = (1, 10, 50)
+
+
+HeadPart = Annotated[
+    MLPPart | LinearPart | LogisticPart | KNNPart | MahalanobisPart | NeighbourDistancePart,
+    Field(discriminator="kind"),
+]
 
 Weights = Literal["equal", "inverse-frequency"] | dict[str, PositiveFloat]
 """Class weights: by name of the class, or `N / (K n_k)` of the sampled training images."""
@@ -409,6 +430,12 @@ class Recipe(Part):
     calibration: Literal["none", "as they are", "equal classes"] = "none"
     shuffled_labels: bool = False
     variants: dict[str, dict[str, JsonValue]] = {}
+
+    @model_validator(mode="after")
+    def _distance_is_for_the_gate(self) -> Self:
+        if isinstance(self.head, MahalanobisPart | NeighbourDistancePart) and self.task.question != "gate":
+            raise ValueError(f"head.kind: {self.head.kind} answers the question gate alone")
+        return self
 
     @model_validator(mode="after")
     def _weights_name_every_class(self) -> Self:
