@@ -4,13 +4,14 @@
 
 Each line of the table is one `dermoscope train` and one `dermoscope evaluate`, which can be repeated by hand; a run
 that is there already is read, not repeated. `--views original` trains on the images as they are, where the store has no
-other views. Writes `<encoder>.json` beside the runs.
+other views; `--views train` has the other views of training images alone. Writes `<encoder>.json` beside the runs.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ class Line:
     @property
     def name(self) -> str:
         """Name of the run's folder, and of the line."""
-        changed = [change.replace("=", "-") for change in self.changes]
+        changed = [re.sub(r"[^\w.]+", "-", change).strip("-") for change in self.changes]
         return "_".join([self.recipe, *self.variants, *changed])
 
 
@@ -44,22 +45,32 @@ LINES = (
     Line("graz-gate"),
     Line("graz-gate", ("script",)),
     Line("gate"),
+    Line("gate", ("mahalanobis",)),
+    Line("gate", ("neighbour-distance",)),
     Line("graz-group"),
     Line("graz-group", ("document",)),
     Line("graz-group", ("original",)),
+    Line("graz-group", ("all-augmented",)),
     Line("graz-group", ("lmf",)),
     Line("graz-group", ("128_64_16_DO01",)),
     Line("graz-group", ("64_16_DO01",)),
-    Line("graz-group", (), ("shuffled_labels=true",)),
+    *(Line("graz-group", (), ("shuffled_labels=true", f"seeds=[{seed}]")) for seed in (42, 43, 44)),
     Line("group"),
     Line("group", (), ("input.columns=[mean, std]",)),
     Line("group", (), ("input.columns=[levels]",)),
+    Line("group", (), ("head={kind: logistic}",)),
+    Line("group", (), ("head={kind: knn}",)),
     Line("graz-malignancy"),
     Line("graz-malignancy", ("original",)),
-    Line("graz-malignancy", (), ("shuffled_labels=true",)),
+    Line("graz-malignancy", ("all-augmented",)),
+    Line("graz-malignancy", ("128_64_16_DO01",)),
+    Line("graz-malignancy", ("64_16_DO01",)),
+    *(Line("graz-malignancy", (), ("shuffled_labels=true", f"seeds=[{seed}]")) for seed in (42, 43, 44)),
     Line("malignancy"),
     Line("malignancy", (), ("input.columns=[mean, std]",)),
     Line("malignancy", (), ("input.columns=[levels]",)),
+    Line("malignancy", (), ("head={kind: logistic}",)),
+    Line("malignancy", (), ("head={kind: knn}",)),
 )
 SHOWN = {"class": ("balanced_accuracy", "accuracy", "macro_f1", "weighted_f1", "mean_auc"), "two": ("auc", "accuracy")}
 
@@ -69,7 +80,7 @@ def main() -> None:
     parser.add_argument("--run", type=Path, default=Path("runs/graz"), help="folder with the store")
     parser.add_argument("--encoder", type=Path, required=True, help="folder of the encoder")
     parser.add_argument("--manifest", type=Path, required=True)
-    parser.add_argument("--views", choices=("recipe", "original"), default="recipe")
+    parser.add_argument("--views", choices=("recipe", "train", "original"), default="recipe")
     parser.add_argument("--only", nargs="+", metavar="RECIPE", help="these recipes only")
     parser.add_argument("--allow-leaks", metavar="REASON")
     arguments = parser.parse_args()
@@ -77,7 +88,9 @@ def main() -> None:
     place = arguments.run / f"{encoder.name}-{encoder.contract.size}-{arguments.manifest.stem}-{arguments.views}"
     results = {}
     for line in LINES:
-        if arguments.only and line.recipe not in arguments.only:
+        if arguments.only and line.recipe not in arguments.only and line.name not in arguments.only:
+            continue
+        if arguments.views == "original" and "all-augmented" in line.variants:
             continue
         results[line.name] = run(line, arguments, place / line.name)
         print(row(line, results[line.name]), flush=True)
@@ -97,8 +110,11 @@ def run(line: Line, arguments: argparse.Namespace, out: Path) -> dict[str, Any]:
             str(arguments.run / "prints.sqlite"),
         ]
         given += [part for variant in line.variants for part in ("--variant", variant)]
-        views = ("sampling.train.views=[original]", "sampling.validation.views=[original]")
-        changes = (*line.changes, *(views if arguments.views == "original" else ()))
+        held_out, training = ("sampling.validation.views=[original]",), ("sampling.train.views=[original]",)
+        changes = (
+            *line.changes,
+            *({"recipe": (), "train": held_out, "original": training + held_out}[arguments.views]),
+        )
         given += [part for change in changes for part in ("--set", change)]
         given += ["--allow-leaks", arguments.allow_leaks] if arguments.allow_leaks else []
         done([*given, "--quiet", "--jobs", "2"])
@@ -108,9 +124,14 @@ def run(line: Line, arguments: argparse.Namespace, out: Path) -> dict[str, Any]:
         done([*given, "--out", str(test), "--quiet"])
     measured = json.loads((test / "metrics.json").read_text(encoding="utf-8"))
     record = json.loads((out / "run.json").read_text(encoding="utf-8"))
-    (seconds,) = (metrics["seconds of training"] for metrics in record["metrics"].values())
+    (chosen_on,) = record["metrics"].values()
     question = next(key for key in measured if key not in ("schema_version", "kind", "notice", "header"))
-    return {"question": question, "seconds": seconds, **measured[question]}
+    return {
+        "question": question,
+        "seconds": chosen_on["seconds of training"],
+        "validation": chosen_on,
+        **measured[question],
+    }
 
 
 def done(arguments: list[str]) -> None:
@@ -124,6 +145,9 @@ def row(line: Line, result: dict[str, Any]) -> str:
     metrics = result["metrics"]
     names = [name for names in SHOWN.values() for name in names if name in metrics]
     cells = [f"{name} {text(metrics[name])}" for name in dict.fromkeys(names)]
+    cells.append(
+        f"val: balanced {result['validation']['balanced_accuracy']:.3f}, AUC {result['validation']['mean_auc']:.3f}"
+    )
     return f"| {line.name} | {result['n']:,} | {' | '.join(cells)} | {result['seconds']:.1f} s |"
 
 
