@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import csv
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from dermoscope import taxonomy
@@ -26,6 +26,8 @@ from dermoscope.data.isic2018 import ISIC2018Task1, column_by_image
 from dermoscope.data.leakage import Kind, check_leaks
 from dermoscope.data.manifest import Record, write_manifest
 from dermoscope.data.splits import grouped_split, image_level_system_1
+
+PARTS = ("train", "val", "test")
 
 
 def skin(data: Path) -> Iterator[Record]:
@@ -39,6 +41,19 @@ def skin(data: Path) -> Iterator[Record]:
     yield from ISIC2018Task1(data / "ISIC2018_256", diagnoses).records()
 
 
+def first_part(parts: Mapping[str, str], pairs: Sequence[tuple[str, str]]) -> dict[str, str]:
+    """Brings textures that are crops of one photograph together, in the first of their parts."""
+    moved = {image_id: parts[image_id] for pair in pairs for image_id in pair}
+    while changed := {
+        image_id: min(moved[one], moved[other], key=PARTS.index)
+        for one, other in pairs
+        for image_id in (one, other)
+        if moved[image_id] != min(moved[one], moved[other], key=PARTS.index)
+    }:
+        moved |= changed
+    return moved
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with HAM10000, ISIC2018_256, ISIC2019, DTD")
@@ -47,10 +62,13 @@ def main() -> None:
     dermoscopic = list(skin(arguments.data))
     textures = list(folder_records(arguments.data / "DTD" / "images", diagnosis=taxonomy.NOT_SKIN, source="DTD"))
     records = [*dermoscopic, *textures]
-    findings = check_leaks(dermoscopic, cache=arguments.out / "prints.sqlite", jobs=2).findings
+    findings = check_leaks(records, cache=arguments.out / "prints.sqlite", jobs=2).findings
     same = [f for f in findings if f.kind in (Kind.SAME_FILE, Kind.NEAR_DUPLICATE)]
-    linked = [(f.members[0].image_id, other.image_id) for f in same for other in f.members[1:]]
+    pairs = [(f.members[0].image_id, other.image_id) for f in same for other in f.members[1:]]
+    drawn_from = {record.image_id: record.source for record in records}
+    linked = [pair for pair in pairs if drawn_from[pair[0]] != "DTD"]
     by_lesion = grouped_split(records, seed=0, linked=linked).parts
+    by_lesion |= first_part(by_lesion, [pair for pair in pairs if drawn_from[pair[0]] == "DTD"])
     # The thesis split each data set by itself.
     by_image = {**image_level_system_1(dermoscopic).parts, **image_level_system_1(textures).parts}
     for name, parts in (("manifest.csv", by_lesion), ("image-level.csv", by_image)):
@@ -58,7 +76,7 @@ def main() -> None:
         write_manifest(parted, arguments.out / name)
         counts = Counter((record.split, record.diagnosis or "none") for record in parted)
         print(arguments.out / name)
-        for part in ("train", "val", "test"):
+        for part in PARTS:
             row = {code: number for (of, code), number in sorted(counts.items()) if of == part}
             print(f"  {part}: {sum(row.values()):,} {row}")
 

@@ -5,6 +5,8 @@ An expensive encoder need not see all 6,000 training nevi, of which the balanced
     python studies/graz/subset.py --run runs/graz --cap train:NV=1500 --out fewer-nevi.csv
     python studies/graz/subset.py --run runs/graz --of fewer-nevi.csv --cap train=300 --cap train:NOT_SKIN=400 \
         --out sampled.csv
+    python studies/graz/subset.py --run runs/graz --of image-level.csv --images-of fewer-nevi.csv \
+        --out image-level-fewer-nevi.csv
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ def main() -> None:
     parser.add_argument("--of", default="manifest.csv")
     parser.add_argument("--cap", type=cap, action="append", default=[], metavar="PART[:DIAGNOSIS]=N")
     parser.add_argument("--parts", nargs="+", default=["train", "val", "test"])
+    parser.add_argument("--images-of", metavar="MANIFEST", help="only images of this other manifest")
     parser.add_argument("--source", help="this data set only")
     parser.add_argument("--out", required=True)
     arguments = parser.parse_args()
@@ -43,6 +46,9 @@ def main() -> None:
     general = {part: number for part, diagnosis, number in arguments.cap if diagnosis is None}
     special = {(part, diagnosis): number for part, diagnosis, number in arguments.cap if diagnosis}
     cells = {(record.split, record.diagnosis) for record in records}
+    if arguments.images_of:
+        wanted = {record.image_id for record in read_manifest(arguments.run / arguments.images_of)}
+        records = [record for record in records if record.image_id in wanted]
     kept: set[str] = set()
     for part, diagnosis in cells:
         number = special.get((part, diagnosis), general.get(part, len(records)))
