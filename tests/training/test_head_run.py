@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dermoscope.data.manifest import Record
+from dermoscope.evaluation.training_run import read_training_run
 from dermoscope.heads.saved import load_head
 from dermoscope.training.head_run import TrainedHead, train_head
 from dermoscope.training.recipes import load_recipe, recipe_names
@@ -42,7 +43,7 @@ def test_every_recipe_runs(name: str, variants: tuple[str, ...], tmp_path: Path)
     made = trained(tmp_path, name, large, variants=variants)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
         "checkpoints", "head.json", "head.safetensors", "metrics.jsonl", "predictions.csv", "recipe.yaml", "run.json",
-        "split.csv",
+        "split.csv", "training.json",
     ]  # fmt: skip
     recipe = load_recipe(str(tmp_path / "recipe.yaml"))
     assert recipe == load_recipe(name, variants=variants, changes=[*SHORT, large])
@@ -54,6 +55,10 @@ def test_every_recipe_runs(name: str, variants: tuple[str, ...], tmp_path: Path)
     head = load_head(tmp_path)
     assert head.description.classes == recipe.task.task.classes
     assert head.description.encoder == "0123456789abcdef"
+    told = read_training_run(tmp_path)
+    assert told
+    assert told.published == (recipe.published.metrics if recipe.published else {})
+    assert len(told.epochs) == (len(recipe.seeds) if epochs else 0)
 
 
 @pytest.mark.parametrize("kind", ["linear", "logistic", "knn"])

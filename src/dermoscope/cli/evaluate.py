@@ -33,6 +33,7 @@ def evaluate(
     validation_split: str = "val",
     independent_scores: Switch = False,
     estimate_skin_tone: Switch = False,
+    store: str | None = None,
     keep_names: Switch = False,
     resamples: int = 1000,
     seed: int = 0,
@@ -45,6 +46,11 @@ def evaluate(
 
     dermoscope evaluate results --manifest manifest.csv --validation results-val --out evaluation
 
+    A head that dermoscope train has made, with its training curves and a map of its features; its own validation
+    images choose the thresholds:
+
+    dermoscope evaluate runs/group --manifest manifest.csv --store features --out evaluation
+
     Then open evaluation/report.html. Beside it lie metrics.json, tables.md, tables.tex, predictions.csv and figures.
     A table of your own needs image_id and one column of probabilities a class, named by its code: MEL, NV, BCC and so
     on. Official ISIC submissions are read as they are. If anything is wrong with the input, all of it is listed by
@@ -53,7 +59,8 @@ def evaluate(
     Exit codes: 0 all done, 1 failed, 2 wrong usage, 3 done but some images had no result, 130 interrupted.
 
     Args:
-        results: A results folder of dermoscope analyze, a table of predictions, or a folder of masks.
+        results: A results folder of dermoscope analyze, a run folder of dermoscope train, a table of predictions, or a
+            folder of masks.
         manifest: The truth, as dermoscope data makes it.
         out: Folder for the evaluation; must be new.
         masks: Folder of predicted masks, named by image id; by default those that the results name.
@@ -65,6 +72,7 @@ def evaluate(
         validation_split: The split of those images.
         independent_scores: The scores of an image need not sum to one; nothing is said about calibration then.
         estimate_skin_tone: Estimate skin tones from the images for the subgroups; reads every image.
+        store: Map the features of a run of dermoscope train, out of this store; takes about a minute.
         keep_names: Show image ids in the gallery.
         resamples: Of every bootstrap.
         seed: Of every bootstrap.
@@ -97,6 +105,7 @@ def evaluate(
         validation_split=validation_split,
         independent_scores=independent_scores,
         estimate_skin_tone=estimate_skin_tone,
+        store=store,
         overwrite=overwrite,
         command=shlex.join(["dermoscope", *sys.argv[1:]]),
     )

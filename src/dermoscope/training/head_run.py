@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from dermoscope.data.manifest import Record
 from dermoscope.evaluation.intervals import Estimate
 from dermoscope.evaluation.report.scores import class_scores
 from dermoscope.evaluation.tasks import ClassTask
+from dermoscope.evaluation.training_run import PREDICTIONS_NAME, TRAINING_NAME
 from dermoscope.features.protocol import Features
 from dermoscope.heads.baselines import KNNBaseline, LogisticBaseline
 from dermoscope.heads.calibration import fit_calibration
@@ -42,7 +44,6 @@ from dermoscope.training.recipes.schema import (
 from dermoscope.training.run_folder import EpochMetrics, RunFolder
 from dermoscope.training.tasks import SKIN
 
-PREDICTIONS_NAME = "predictions.csv"
 CHECKPOINTS_NAME = "checkpoints"
 SPLIT_NAME = "split.csv"
 
@@ -83,7 +84,7 @@ def train_head(
 ) -> TrainedHead:
     """Train, calibrate, score and write; a checkpoint that lies in the folder is gone on from.
 
-    Writes `recipe.yaml`, `split.csv`, `checkpoints/`, `head.safetensors` with `head.json`, and
+    Writes `recipe.yaml`, `split.csv`, `checkpoints/`, `head.safetensors` with `head.json`, `training.json` and
     `predictions.csv` for the splits `val` and `test`, beside the lines of `metrics.jsonl`.
 
     Args:
@@ -132,6 +133,7 @@ def train_head(
     scores, recalls = _validation(recipe, data, probabilities["val"], resamples)
     for name, content in head.files().items():
         replace_file(folder / name, content)
+    replace_file(folder / TRAINING_NAME, _for_evaluation(recipe).encode())
     replace_file(folder / PREDICTIONS_NAME, predictions_table(task, data.images, probabilities))
     final = {name: estimate.value for name, estimate in scores.items()}
     run.add_metrics(EpochMetrics(head=recipe.name, metrics=final))
@@ -168,6 +170,14 @@ def build_classifier(
     if isinstance(recipe.head, NeighbourDistancePart):
         return NeighbourDistanceGate(outputs.index(SKIN), recipe.head.neighbours, standardise=standardise)
     return HeadTrainer(recipe, outputs, checkpoints=checkpoints, on_epoch=on_epoch)
+
+
+def _for_evaluation(recipe: Recipe) -> str:
+    """What an evaluation of the run says about its training; JSON."""
+    published = None if recipe.published is None else recipe.published.model_dump()
+    selected_by = recipe.stopping.select if isinstance(recipe.head, MLPPart | LinearPart) else None
+    about = {"recipe": recipe.name, "description": recipe.description, "selected_by": selected_by}
+    return f"{json.dumps({'schema_version': 1, **about, 'published': published}, indent=1)}\n"
 
 
 def _present(data: HeadData, classes: ClassMap) -> FeatureSet:

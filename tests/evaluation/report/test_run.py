@@ -30,6 +30,7 @@ from tests.evaluation.fake_runs import (
     write_table,
     write_world,
 )
+from tests.evaluation.test_training_run import write as write_training_run
 
 QUICK = Settings(resamples=10)
 
@@ -274,3 +275,52 @@ def test_few_images_of_one_class_do_not_break_it(tmp_path: Path) -> None:
     manifest = write_table(tmp_path / "manifest.csv", manifest_rows()[:2])
     results = write_table(tmp_path / "mine.csv", prediction_rows()[:2])
     assert run_on(tmp_path, results, manifest).images == 2
+
+
+def training_run(folder: Path, losses: dict[int, list[float]], *, published: bool = True) -> Path:
+    """A run of dermoscope train whose head answers as the made-up predictions do, on validation and test images."""
+    write_training_run(folder, losses=losses, published=published)
+    rows = [{"split": "test", **row} for row in prediction_rows()]
+    rows += [{"split": "val", **row} for row in prediction_rows(seed=1, start=IMAGES)]
+    write_table(folder / "predictions.csv", rows)
+    return folder
+
+
+@pytest.mark.parametrize("losses", [{0: [0.9, 0.4, 0.5]}, {0: [0.9, 0.4], 1: [0.8]}, {}], ids=["one", "two", "none"])
+def test_a_training_run_shows_its_training_beside_the_published_numbers(
+    losses: dict[int, list[float]], tmp_path: Path
+) -> None:
+    rows = manifest_rows() + manifest_rows("val", start=IMAGES)
+    manifest = write_table(tmp_path / "manifest.csv", rows)
+    run_on(tmp_path, training_run(tmp_path / "trained", losses), manifest)
+    metrics = metrics_of(tmp_path / "run")
+    assert metrics["training"]["published"] == {"accuracy": 0.658}
+    assert {seed: of["chosen"] for seed, of in metrics["training"]["seeds"].items()} == {
+        str(seed): 1 + values.index(min(values)) for seed, values in losses.items()
+    }
+    assert metrics["header"]["validation"]
+    tables = (tmp_path / "run" / "tables.md").read_text(encoding="utf-8")
+    accuracy = metrics["diagnosis"]["metrics"]["accuracy"]["value"]
+    assert f"| Accuracy | 0.6580 | {accuracy:.3f} (" in tables
+    assert (tmp_path / "run" / "figures" / "training-curves.svg").exists() is bool(losses)
+
+
+def test_a_recipe_without_published_numbers_has_no_table_of_them(tmp_path: Path) -> None:
+    rows = manifest_rows() + manifest_rows("val", start=IMAGES)
+    manifest = write_table(tmp_path / "manifest.csv", rows)
+    run_on(tmp_path, training_run(tmp_path / "trained", {0: [0.5]}, published=False), manifest)
+    assert "Beside the published numbers" not in (tmp_path / "run" / "tables.md").read_text(encoding="utf-8")
+
+
+def test_only_the_features_of_a_training_run_can_be_mapped(tmp_path: Path) -> None:
+    manifest = write_table(tmp_path / "manifest.csv", manifest_rows())
+    results = write_table(tmp_path / "mine.csv", prediction_rows())
+    with pytest.raises(InputError, match=r"mine\.csv: is no run folder of dermoscope train"):
+        run_on(tmp_path, results, manifest, store=str(tmp_path))
+
+
+def test_a_missing_store_is_named(tmp_path: Path) -> None:
+    rows = manifest_rows() + manifest_rows("val", start=IMAGES)
+    manifest = write_table(tmp_path / "manifest.csv", rows)
+    with pytest.raises(InputError, match="there is no store"):
+        run_on(tmp_path, training_run(tmp_path / "trained", {0: [0.5]}), manifest, store=str(tmp_path / "none"))

@@ -13,6 +13,7 @@ from dermoscope.evaluation.mask_files import MaskTask
 from dermoscope.evaluation.report.mask_part import PROMPT_NAMES
 from dermoscope.evaluation.report.parts import Settings
 from dermoscope.evaluation.tasks import BinaryTask, ClassTask
+from dermoscope.evaluation.training_run import TrainingRun
 from dermoscope.evaluation.truth import Matched
 
 
@@ -21,7 +22,7 @@ class Request:
     """What to evaluate.
 
     Attributes:
-        results: A results folder, a table of predictions, or a folder of masks.
+        results: A results folder, a run folder of `dermoscope train`, a table of predictions, or a folder of masks.
         manifest: The truth.
         out: The run folder to write.
         masks: Folder of predicted masks; by default those that the results name.
@@ -29,10 +30,11 @@ class Request:
         split: The split to score.
         sources: Data sets to score; all if empty.
         positive: A malignancy definition or a diagnosis code; by default what the predictions name.
-        validation: Predictions for validation images of the same manifest.
+        validation: Predictions for validation images of the same manifest; by default those in a run folder.
         validation_split: Their split.
         independent_scores: Whether the scores of an image need not sum to one.
         estimate_skin_tone: Whether to estimate skin tones from the images.
+        store: Feature store of a run folder's features, for a map of them.
         overwrite: Whether an earlier run in `out` may be replaced.
         command: What was typed, for the header.
     """
@@ -49,6 +51,7 @@ class Request:
     validation_split: str = "val"
     independent_scores: bool = False
     estimate_skin_tone: bool = False
+    store: str | None = None
     overwrite: bool = False
     command: str = ""
 
@@ -63,6 +66,7 @@ class Inputs:
         binary: Binary questions, the main one first.
         masks: Scored masks.
         validation: Predictions with truth on validation images.
+        training: How the predictions came about, where they lie in a run folder.
     """
 
     matched: Matched
@@ -70,6 +74,7 @@ class Inputs:
     binary: tuple[BinaryTask, ...]
     masks: MaskTask | None
     validation: Matched | None
+    training: TrainingRun | None = None
 
 
 def where(matched: Matched, images: Iterable[int] | None = None) -> str:
@@ -111,6 +116,8 @@ def facts_of(request: Request, inputs: Inputs, settings: Settings) -> dict[str, 
 
 def _model(request: Request, inputs: Inputs) -> str:
     bundle = inputs.matched.predictions.bundle
+    if inputs.training:
+        return f"{inputs.training.recipe} on features of the encoder {inputs.training.encoder}"
     return f"bundle {bundle}" if bundle else f"not named; predictions from {request.results.name}"
 
 

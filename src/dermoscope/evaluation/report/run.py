@@ -13,6 +13,7 @@ from dermoscope.evaluation.report.binary import binary_part
 from dermoscope.evaluation.report.classes import class_part
 from dermoscope.evaluation.report.document import Tile
 from dermoscope.evaluation.report.facts import Inputs, Request, facts_of, header_of, warnings_of, where
+from dermoscope.evaluation.report.features_part import features_part
 from dermoscope.evaluation.report.mask_part import mask_part
 from dermoscope.evaluation.report.official_part import official_part
 from dermoscope.evaluation.report.output import NOTICE, check_free, draw_figures, new_folder, write_json, write_tables
@@ -20,7 +21,9 @@ from dermoscope.evaluation.report.page import write_page
 from dermoscope.evaluation.report.parts import Part, Settings
 from dermoscope.evaluation.report.saved import FILE_NAME, write_saved
 from dermoscope.evaluation.report.subgroup_part import estimated_skin_tones, subgroup_part
+from dermoscope.evaluation.report.training_part import training_part
 from dermoscope.evaluation.tasks import BinaryTask, ClassTask, binary_tasks, class_tasks
+from dermoscope.evaluation.training_run import read_training_run
 from dermoscope.evaluation.truth import Matched, match, read_truth
 
 SCHEMA_VERSION = 1
@@ -80,12 +83,20 @@ def evaluate(request: Request, settings: Settings | None = None) -> Run:
 
 def _read(request: Request, settings: Settings) -> Inputs:
     settings.on_progress("Reading predictions", 0, 1)
-    predictions = read_predictions(request.results, independent_scores=request.independent_scores)
+    training = read_training_run(request.results)
+    if request.store is not None and training is None:
+        reason = "is no run folder of dermoscope train; only of such a run --store can map the features"
+        raise InputError((Problem(request.results, reason),), 1)
+    results = training.predictions if training else request.results
+    predictions = read_predictions(results, independent_scores=request.independent_scores)
     table = read_truth(request.manifest)
     matched = match(predictions, table, split=request.split, sources=request.sources)
     validation = None
-    if request.validation is not None:
-        given = read_predictions(request.validation, independent_scores=request.independent_scores)
+    held_out = request.validation
+    if training and held_out is None and request.split != request.validation_split:
+        held_out = results
+    if held_out is not None:
+        given = read_predictions(held_out, independent_scores=request.independent_scores)
         validation = match(given, table, split=request.validation_split, sources=request.sources)
         _check_validation(matched, validation)
     problems = Problems()
@@ -94,7 +105,7 @@ def _read(request: Request, settings: Settings) -> Inputs:
         problems.add(request.masks or predictions.path, "say with --prompt where the prompts of the masks came from")
     masks = score_mask_files(matched, request.masks, prompt, problems, settings.tick("Masks"))
     problems.check()
-    inputs = Inputs(matched, class_tasks(matched), binary_tasks(matched, request.positive), masks, validation)
+    inputs = Inputs(matched, class_tasks(matched), binary_tasks(matched, request.positive), masks, validation, training)
     if not (inputs.classes or inputs.binary or inputs.masks):
         if any(matched.truth.diagnoses):
             reason = "no image of the split has a diagnosis that the predictions have a column for"
@@ -144,4 +155,10 @@ def _parts(request: Request, inputs: Inputs, settings: Settings) -> list[Part]:
         parts.append(subgroup_part(inputs.binary[0], matched, of(inputs.binary[0]), settings, tones))
     parts.append(answers_part(matched, inputs.classes, inputs.binary, on, settings))
     parts.append(official_part(matched, inputs.masks, on, settings))
+    if inputs.training:
+        asked: tuple[ClassTask | BinaryTask, ...] = (*inputs.classes, *inputs.binary)
+        scored = next((part for part in parts if part and asked and part.key == asked[0].key), None)
+        parts.append(training_part(inputs.training, scored, on))
+        if request.store is not None and asked:
+            parts.append(features_part(inputs.training, request.store, asked[0], matched, of(asked[0]), settings))
     return [part for part in parts if part is not None]

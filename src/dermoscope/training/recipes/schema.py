@@ -388,6 +388,18 @@ class StoppingPart(Part):
     select: Literal["loss", "accuracy", "balanced accuracy"] = "balanced accuracy"
 
 
+class PublishedPart(Part):
+    """What the authors of a recipe measured, to set beside one's own numbers.
+
+    Attributes:
+        metrics: Named as in `metrics.json` of an evaluation, such as `accuracy`, 0 to 1.
+        measured_on: On what: data, split, encoder.
+    """
+
+    metrics: Annotated[dict[str, Share], Field(min_length=1)]
+    measured_on: Annotated[str, Field(min_length=1)]
+
+
 class Recipe(Part):
     """How one head is trained.
 
@@ -410,6 +422,7 @@ class Recipe(Part):
         calibration: Temperature and bias fitted on the validation images, as they are: for the frequencies there, or
             for a world of equally frequent classes.
         shuffled_labels: Permute the training labels, as a negative control.
+        published: What its authors measured; none where they published nothing for these settings.
         variants: Named changes, as `--set` makes them: dotted key to value.
     """
 
@@ -429,6 +442,7 @@ class Recipe(Part):
     precision: Literal["float32", "bfloat16"] = "float32"
     calibration: Literal["none", "as they are", "equal classes"] = "none"
     shuffled_labels: bool = False
+    published: PublishedPart | None = None
     variants: dict[str, dict[str, JsonValue]] = {}
 
     @model_validator(mode="after")
