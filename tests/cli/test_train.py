@@ -73,10 +73,10 @@ def test_from_stored_features_to_an_evaluation(world: Path, tmp_path: Path, caps
     assert run["leaks"]["leaks"] == 0
     fingerprint = json.loads((world / "encoder" / "encoder.json").read_text())["fingerprint"]
     assert load_head(out).description.encoder == fingerprint
-    predictions = out / "predictions.csv"
-    given = ["--manifest", str(world / "manifest.csv"), "--validation", str(predictions), "--out", str(out / "test")]
-    assert f"dermoscope evaluate {predictions} {' '.join(given)}" in shown
-    assert main(["evaluate", str(predictions), *given, "--resamples", "5", "--quiet"]) == ExitCode.DONE
+    given = ["--manifest", str(world / "manifest.csv"), "--out", str(out / "test")]
+    assert f"dermoscope evaluate {out} {' '.join(given)}" in shown
+    assert main(["evaluate", str(out), *given, "--resamples", "5", "--quiet"]) == ExitCode.DONE
+    assert (out / "test" / "figures" / "training-curves.svg").exists()
 
 
 def test_a_fingerprint_stands_for_the_folder(world: Path, tmp_path: Path) -> None:

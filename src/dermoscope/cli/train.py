@@ -213,7 +213,6 @@ def _print(trained: TrainedHead, request: _Request) -> None:
     from dermoscope.evaluation.report.document import interval, number
     from dermoscope.evaluation.report.scores import METRIC_NAMES
     from dermoscope.images import printable
-    from dermoscope.training.head_run import PREDICTIONS_NAME
 
     console = Console(highlight=False, soft_wrap=True)
     samples = ", ".join(f"{name} {count:,}" for name, count in trained.samples.items())
@@ -234,12 +233,11 @@ def _print(trained: TrainedHead, request: _Request) -> None:
     absent = [name for name in description.classes if name not in trained.samples]
     if absent:
         console.print(f"No training images, so never answered: {', '.join(absent)}", style="yellow")
-    predictions = request.out / PREDICTIONS_NAME
     console.print(Text(f"\nThe run: {printable(request.out)}", style="bold"))
     console.print(
         Text(
-            f"Score its test images: dermoscope evaluate {printable(predictions)} --manifest "
-            f"{printable(request.manifest)} --validation {printable(predictions)} --out {printable(request.out)}/test"
+            f"Score its test images: dermoscope evaluate {printable(request.out)} --manifest "
+            f"{printable(request.manifest)} --out {printable(request.out)}/test"
         )
     )
     console.print(RESEARCH_USE, style="dim")
