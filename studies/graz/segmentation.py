@@ -6,8 +6,8 @@ fewer pieces first. Nothing here trains, and nothing is used for classification.
 
     python studies/graz/segmentation.py --data $DERMOSCOPE_DATA --weights weights --out runs/graz/segmentation
 
-Writes one side-by-side picture an image and the statistics of the rules; the pictures show patients' images and stay
-out of the repository.
+Writes one side-by-side picture an image, which shows a patient's image and stays out of the repository, and the
+statistics of the rules as JSON and as a figure.
 """
 
 from __future__ import annotations
@@ -19,13 +19,16 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+from matplotlib.patches import Patch
 from numpy.typing import NDArray
 from rich.progress import track
 
 from dermoscope.encoders.inputs import InputContract, prepare
+from dermoscope.evaluation.figures import style
 from dermoscope.evaluation.intervals import Estimate, grouped_bootstrap
 from dermoscope.evaluation.masks import mask_scores
 from dermoscope.images import decode, draw_outline, field_of_view, save_png, working_copy
@@ -77,6 +80,7 @@ def main() -> None:
         found.append(one)
     result = statistics(found)
     (arguments.out / "segmentation.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    draw_statistics(result, arguments.out / "segmentation-rules.svg")
     print(json.dumps(result, indent=2))
 
 
@@ -117,7 +121,7 @@ def segment(
     return prompts, Found(selection.candidates, masks, tuple(order), dice[0] if dice else 0.0, max(dice, default=0.0))
 
 
-def statistics(found: Sequence[Found]) -> dict[str, object]:
+def statistics(found: Sequence[Found]) -> dict[str, Any]:
     """What each rule dropped, how many masks are left, and how good they are."""
     fates: dict[str, Counter[str]] = {}
     for one in found:
@@ -134,6 +138,31 @@ def statistics(found: Sequence[Found]) -> dict[str, object]:
         "dice of the first survivor": asdict(mean([one.first_dice for one in found])),
         "dice of the best survivor, chosen with the truth": asdict(mean([one.best_dice for one in found])),
     }
+
+
+def draw_statistics(result: dict[str, Any], path: Path) -> None:
+    """What became of the masks of each click, and how many are left of an image."""
+    with style.page(
+        path, style.DOUBLE, 2.4, note=f"n = {result['images']:,} images, two clicks and six masks each"
+    ) as figure:
+        left, right = figure.subplots(1, 2)
+        fates = list(dict.fromkeys(fate for counts in result["rules"].values() for fate in counts))
+        for row, counts in enumerate(result["rules"].values()):
+            start = 0
+            for number, one in enumerate(fates):
+                count = counts.get(one, 0)
+                colour = style.COLOURS[number % len(style.COLOURS)]
+                left.barh(row, count, left=start, color=colour)
+                if count:
+                    left.text(start + count / 2, row, f"{count}", ha="center", va="center", color="white")
+                start += count
+        left.set_yticks(range(len(result["rules"])), list(result["rules"]))
+        left.set_xlabel("Masks")
+        handles = [Patch(color=style.COLOURS[n % len(style.COLOURS)], label=one) for n, one in enumerate(fates)]
+        left.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1.0), fontsize=style.SMALL)
+        survivors = result["survivors an image"]
+        right.bar(list(survivors), list(survivors.values()), color=style.BLUE)
+        right.set(xlabel="Masks left of six", ylabel="Images", xticks=range(7))
 
 
 def fate(candidate: Candidate) -> str:
