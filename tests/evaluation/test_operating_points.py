@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dermoscope.evaluation.classification import binary_metrics
-from dermoscope.evaluation.operating_points import at_sensitivity, at_threshold
+from dermoscope.evaluation.operating_points import at_balanced_accuracy, at_sensitivity, at_threshold
 
 POSITIVE = np.array([True, True, True, True, False, False, False, False])
 SCORE = np.array([0.9, 0.8, 0.4, 0.3, 0.7, 0.35, 0.2, 0.1])
@@ -78,3 +78,39 @@ def test_bad_input_is_refused() -> None:
     for wanted in (0.0, 1.1, 95.0):
         with pytest.raises(ValueError, match="sensitivity must be"):
             at_sensitivity(POSITIVE, SCORE, wanted)
+
+
+@pytest.mark.parametrize(
+    ("positive", "score", "threshold", "balanced"),
+    [
+        ([True, True, False, False], [0.9, 0.7, 0.5, 0.1], 0.6, 1.0),
+        ([True, True, True, True, False, False], [0.9, 0.8, 0.8, 0.2, 0.6, 0.1], 0.7, 0.875),
+        # 0.15, 0.35 and 0.7 are equally good: 3/3 and 1/3, 2/3 and 2/3, 1/3 and 3/3.
+        ([False, True, False, True, False, True], [0.1, 0.2, 0.3, 0.4, 0.5, 0.9], 0.15, 2 / 3),
+        ([True, False], [0.1, 0.9], np.nextafter(0.1, 0), 0.5),
+        ([True, False], [0.5, 0.5], np.nextafter(0.5, 0), 0.5),
+    ],
+    ids=["perfect", "one lost", "the lowest of equals", "worse than chance", "all alike"],
+)
+def test_the_threshold_of_greatest_balanced_accuracy(
+    positive: list[bool], score: list[float], threshold: float, balanced: float
+) -> None:
+    point = at_balanced_accuracy(np.array(positive), np.array(score))
+    assert point.threshold == pytest.approx(threshold, abs=1e-12)
+    assert (point.sensitivity + point.specificity) / 2 == pytest.approx(balanced)
+
+
+def test_no_threshold_has_a_greater_balanced_accuracy() -> None:
+    random = np.random.default_rng(1)
+    for _ in range(20):
+        positive, score = random.random(50) < 0.4, np.round(random.random(50), 1)
+        best = at_balanced_accuracy(positive, score)
+        others = [at_threshold(positive, score, threshold) for threshold in np.linspace(-0.05, 1.05, 23)]
+        most = max(point.sensitivity + point.specificity for point in others)
+        assert best.sensitivity + best.specificity == pytest.approx(most)
+
+
+@pytest.mark.parametrize("positive", [True, False])
+def test_balanced_accuracy_needs_both_kinds(positive: bool) -> None:
+    with pytest.raises(ValueError, match="positive and negative"):
+        at_balanced_accuracy(np.full(3, positive), np.array([0.1, 0.2, 0.3]))

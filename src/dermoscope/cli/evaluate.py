@@ -31,6 +31,8 @@ def evaluate(
     positive: str | None = None,
     validation: Path | None = None,
     validation_split: str = "val",
+    gate: Path | None = None,
+    gate_threshold: float | None = None,
     independent_scores: Switch = False,
     estimate_skin_tone: Switch = False,
     store: str | None = None,
@@ -51,6 +53,10 @@ def evaluate(
 
     dermoscope evaluate runs/group --manifest manifest.csv --store features --out evaluation
 
+    Two such heads, scored as one: skin or not, and what the first lets through by the second:
+
+    dermoscope evaluate runs/group --gate runs/gate --manifest manifest.csv --out evaluation
+
     Then open evaluation/report.html. Beside it lie metrics.json, tables.md, tables.tex, predictions.csv and figures.
     A table of your own needs image_id and one column of probabilities a class, named by its code: MEL, NV, BCC and so
     on. Official ISIC submissions are read as they are. If anything is wrong with the input, all of it is listed by
@@ -70,6 +76,9 @@ def evaluate(
         positive: What counts as positive: graz, not-nevus, melanoma, isic2019, or a diagnosis code.
         validation: Predictions for validation images, for thresholds, temperature and prediction sets.
         validation_split: The split of those images.
+        gate: Run folder or predictions of a skin gate, to put in front of the results: p_skin of every image scored.
+        gate_threshold: Refuse images below this p_skin; by default of greatest balanced accuracy on the validation
+            images, 0.5 without any.
         independent_scores: The scores of an image need not sum to one; nothing is said about calibration then.
         estimate_skin_tone: Estimate skin tones from the images for the subgroups; reads every image.
         store: Map the features of a run of dermoscope train, out of this store; takes about a minute.
@@ -92,6 +101,10 @@ def evaluate(
         return fail(f"--masks: {masks} is no folder", ExitCode.USAGE)
     if masks is not None and prompt is None:
         return fail("--prompt: say where the prompts of --masks came from; auto where there were none", ExitCode.USAGE)
+    if gate_threshold is not None and gate is None:
+        return fail("--gate-threshold: needs the predictions of a gate; give them with --gate", ExitCode.USAGE)
+    if gate_threshold is not None and not 0 <= gate_threshold <= 1:
+        return fail(f"--gate-threshold: must be from 0 to 1, not {gate_threshold}", ExitCode.USAGE)
     request = Request(
         results=results,
         manifest=manifest,
@@ -103,6 +116,8 @@ def evaluate(
         positive=positive,
         validation=validation,
         validation_split=validation_split,
+        gate=gate,
+        gate_threshold=gate_threshold,
         independent_scores=independent_scores,
         estimate_skin_tone=estimate_skin_tone,
         store=store,

@@ -84,5 +84,29 @@ def at_sensitivity(positive: NDArray[np.bool_], score: NDArray[np.floating], sen
     return at_threshold(positive, score, threshold)
 
 
+def at_balanced_accuracy(positive: NDArray[np.bool_], score: NDArray[np.floating]) -> OperatingPoint:
+    """The threshold with the greatest mean of sensitivity and specificity; the lowest, if several have it.
+
+    It lies half-way between two neighbouring scores, or below the lowest. Choose it on validation images and report
+    `at_threshold` on others, as for `at_sensitivity`.
+
+    Args:
+        positive: `[N]`.
+        score: `[N]`, higher means more suspect.
+
+    Raises:
+        ValueError: If positive or negative images are missing.
+    """
+    caught, quiet = np.sort(score[positive]), np.sort(score[~positive])
+    if not len(caught) or not len(quiet):
+        raise ValueError("balanced accuracy needs positive and negative images")
+    levels = np.unique(score).astype(np.float64)
+    thresholds = np.concatenate([[np.nextafter(levels[0], -np.inf)], (levels[:-1] + levels[1:]) / 2])
+    hits = len(caught) - np.searchsorted(caught, thresholds)
+    # In whole numbers, so that thresholds that are equally good are equal.
+    gains = hits * len(quiet) + np.searchsorted(quiet, thresholds) * len(caught)
+    return at_threshold(positive, score, float(thresholds[gains.argmax()]))
+
+
 def _share(part: int, whole: int) -> float:
     return part / whole if whole else float("nan")

@@ -16,6 +16,9 @@ from dermoscope.evaluation.truth import Matched, class_of
 DEFAULT_THRESHOLD = 0.5
 """Where an image counts as flagged if neither the predictions nor validation images say."""
 
+OWN_DECISION = "the gate's own decision"
+"""Where the line of a gate comes from that says what is skin."""
+
 
 @dataclass(frozen=True)
 class ClassTask:
@@ -59,6 +62,7 @@ class BinaryTask:
         threshold: At or above it an image is called positive; none where the decision was made elsewhere.
         threshold_source: Where the threshold comes from.
         left_out: Diagnosis to the number of images without an answer to this question.
+        everywhere: `[N]` the score of every matched image, whether the question has an answer there or not.
         decided: `[n]` the decision, where it is not made by a threshold.
     """
 
@@ -72,6 +76,7 @@ class BinaryTask:
     threshold: float | None
     threshold_source: str
     left_out: Mapping[str, int]
+    everywhere: NDArray[np.float64]
     decided: NDArray[np.bool_] | None = None
 
     @property
@@ -219,8 +224,7 @@ def _gate(matched: Matched) -> BinaryTask:
     if predictions.is_skin is None:
         return task
     decided = predictions.is_skin[task.images]
-    source = "the gate's own decision"
-    return replace(task, decided=decided, threshold=None, threshold_source=source)
+    return replace(task, decided=decided, threshold=None, threshold_source=OWN_DECISION)
 
 
 def _binary(
@@ -247,6 +251,7 @@ def _binary(
         threshold=DEFAULT_THRESHOLD if threshold is None else threshold,
         threshold_source=threshold_source or "fixed, not chosen on any images",
         left_out=_left_out(matched, images),
+        everywhere=score,
     )
 
 

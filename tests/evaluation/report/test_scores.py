@@ -40,7 +40,7 @@ def random_binary() -> BinaryTask:
     task = random_classes()
     positive = task.labels == 1
     score = task.probabilities[:, 1]
-    return BinaryTask("x", "X", "X.", positive, score, task.images, task.groups, 0.4, "given", {})
+    return BinaryTask("x", "X", "X.", positive, score, task.images, task.groups, 0.4, "given", {}, score)
 
 
 def test_several_classes_agree_with_scikit_learn() -> None:

@@ -9,12 +9,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dermoscope import __version__
+from dermoscope.evaluation.gate import GateThreshold
 from dermoscope.evaluation.mask_files import MaskTask
 from dermoscope.evaluation.report.mask_part import PROMPT_NAMES
 from dermoscope.evaluation.report.parts import Settings
 from dermoscope.evaluation.tasks import BinaryTask, ClassTask
 from dermoscope.evaluation.training_run import TrainingRun
 from dermoscope.evaluation.truth import Matched
+from dermoscope.taxonomy import NOT_SKIN
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Request:
         positive: A malignancy definition or a diagnosis code; by default what the predictions name.
         validation: Predictions for validation images of the same manifest; by default those in a run folder.
         validation_split: Their split.
+        gate: Predictions of a skin gate for the same images, or its run folder, to put in front of the results.
+        gate_threshold: Its threshold; by default chosen on the validation images.
         independent_scores: Whether the scores of an image need not sum to one.
         estimate_skin_tone: Whether to estimate skin tones from the images.
         store: Feature store of a run folder's features, for a map of them.
@@ -49,6 +53,8 @@ class Request:
     positive: str | None = None
     validation: Path | None = None
     validation_split: str = "val"
+    gate: Path | None = None
+    gate_threshold: float | None = None
     independent_scores: bool = False
     estimate_skin_tone: bool = False
     store: str | None = None
@@ -67,6 +73,7 @@ class Inputs:
         masks: Scored masks.
         validation: Predictions with truth on validation images.
         training: How the predictions came about, where they lie in a run folder.
+        gate: Threshold of the gate that was put in front of the predictions; none if it was not.
     """
 
     matched: Matched
@@ -75,6 +82,7 @@ class Inputs:
     masks: MaskTask | None
     validation: Matched | None
     training: TrainingRun | None = None
+    gate: GateThreshold | None = None
 
 
 def where(matched: Matched, images: Iterable[int] | None = None) -> str:
@@ -103,6 +111,7 @@ def facts_of(request: Request, inputs: Inputs, settings: Settings) -> dict[str, 
         "Prompt of the masks": PROMPT_NAMES[inputs.masks.prompt] if inputs.masks else "no masks scored",
         "Positive": _definition(request, inputs),
         "Validation": _validation(inputs),
+        "Gate": _gate(request, inputs),
         "Intervals": f"95 %, bootstrap over these groups, {settings.resamples:,} resamples, seed {settings.seed}",
         "Command": request.command,
         "Made": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC with dermoscope {__version__}",
@@ -136,6 +145,12 @@ def _validation(inputs: Inputs) -> str:
     return f"{given}; temperature, prediction sets and target thresholds come from them"
 
 
+def _gate(request: Request, inputs: Inputs) -> str:
+    if request.gate is None or inputs.gate is None:
+        return ""
+    return f"{request.gate.name}; refuses below a p_skin of {inputs.gate.value:.4g} ({inputs.gate.source})"
+
+
 def warnings_of(inputs: Inputs) -> tuple[str, ...]:
     """What a reader must know before any number."""
     matched, found = inputs.matched, []
@@ -146,6 +161,10 @@ def warnings_of(inputs: Inputs) -> tuple[str, ...]:
     if matched.unanswered:
         found.append(
             f"{matched.unanswered:,} images of the split could not be analysed and are missing from all numbers."
+        )
+    if inputs.gate is not None and NOT_SKIN not in matched.truth.diagnoses:
+        found.append(
+            f"No image scored is {NOT_SKIN}: of the gate only its refusals show, and both stages have no section."
         )
     if inputs.masks is not None and inputs.masks.prompt != "auto":
         found.append(
@@ -172,6 +191,9 @@ def header_of(request: Request, inputs: Inputs, settings: Settings) -> dict[str,
         "questions": {task.key: task.title for task in inputs.binary}
         | {task.key: task.title for task in inputs.classes},
         "validation": None if inputs.validation is None else inputs.validation.split_hash,
+        "gate": None
+        if request.gate is None or inputs.gate is None
+        else {"table": request.gate.name, "threshold": inputs.gate.value, "threshold_source": inputs.gate.source},
         "resamples": settings.resamples,
         "seed": settings.seed,
         "command": request.command,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dermoscope.evaluation.gate import GateThreshold, apply_gate, choose_threshold
 from dermoscope.evaluation.mask_files import score_mask_files
 from dermoscope.evaluation.predictions import read_predictions
 from dermoscope.evaluation.problems import InputError, Problem, Problems
@@ -22,9 +23,10 @@ from dermoscope.evaluation.report.parts import Part, Settings
 from dermoscope.evaluation.report.saved import FILE_NAME, write_saved
 from dermoscope.evaluation.report.subgroup_part import estimated_skin_tones, subgroup_part
 from dermoscope.evaluation.report.training_part import training_part
+from dermoscope.evaluation.report.two_stage_part import two_stage_part
 from dermoscope.evaluation.tasks import BinaryTask, ClassTask, binary_tasks, class_tasks
 from dermoscope.evaluation.training_run import read_training_run
-from dermoscope.evaluation.truth import Matched, match, read_truth
+from dermoscope.evaluation.truth import Matched, TruthTable, match, read_truth
 
 SCHEMA_VERSION = 1
 """Of `metrics.json`."""
@@ -99,13 +101,16 @@ def _read(request: Request, settings: Settings) -> Inputs:
         given = read_predictions(held_out, independent_scores=request.independent_scores)
         validation = match(given, table, split=request.validation_split, sources=request.sources)
         _check_validation(matched, validation)
+    matched, gate = _gated(request, matched, table)
     problems = Problems()
     prompt = request.prompt or ("auto" if predictions.is_ours and request.masks is None else "")
     if not prompt and (request.masks is not None or any(predictions.masks or ())):
         problems.add(request.masks or predictions.path, "say with --prompt where the prompts of the masks came from")
     masks = score_mask_files(matched, request.masks, prompt, problems, settings.tick("Masks"))
     problems.check()
-    inputs = Inputs(matched, class_tasks(matched), binary_tasks(matched, request.positive), masks, validation, training)
+    inputs = Inputs(
+        matched, class_tasks(matched), binary_tasks(matched, request.positive), masks, validation, training, gate
+    )
     if not (inputs.classes or inputs.binary or inputs.masks):
         if any(matched.truth.diagnoses):
             reason = "no image of the split has a diagnosis that the predictions have a column for"
@@ -115,6 +120,21 @@ def _read(request: Request, settings: Settings) -> Inputs:
         problems.add(request.manifest, reason, 1, "diagnosis")
         problems.check()
     return inputs
+
+
+def _gated(request: Request, matched: Matched, table: TruthTable) -> tuple[Matched, GateThreshold | None]:
+    if request.gate is None:
+        return matched, None
+    trained = read_training_run(request.gate)
+    gate = read_predictions(trained.predictions if trained else request.gate)
+    if request.gate_threshold is not None:
+        threshold = GateThreshold(request.gate_threshold, "given")
+    else:
+        chosen_on = None
+        if request.validation is not None or (trained and request.split != request.validation_split):
+            chosen_on = match(gate, table, split=request.validation_split, sources=request.sources)
+        threshold = choose_threshold(chosen_on)
+    return replace(matched, predictions=apply_gate(matched.predictions, gate, threshold.value)), threshold
 
 
 def _check_validation(matched: Matched, validation: Matched) -> None:
@@ -154,6 +174,7 @@ def _parts(request: Request, inputs: Inputs, settings: Settings) -> list[Part]:
         tones = estimated_skin_tones(matched, settings) if request.estimate_skin_tone else None
         parts.append(subgroup_part(inputs.binary[0], matched, of(inputs.binary[0]), settings, tones))
     parts.append(answers_part(matched, inputs.classes, inputs.binary, on, settings))
+    parts.append(two_stage_part(matched, inputs.classes, inputs.binary, on, settings, inputs.gate))
     parts.append(official_part(matched, inputs.masks, on, settings))
     if inputs.training:
         asked: tuple[ClassTask | BinaryTask, ...] = (*inputs.classes, *inputs.binary)
