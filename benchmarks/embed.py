@@ -1,12 +1,13 @@
-"""What `dermoscope embed` costs: images a second here and on Ray, and memory as the number of images grows.
+"""What `dermoscope embed` costs: images a second here and on Ray, how near the floor, and memory.
 
     python benchmarks/embed.py --encoder encoder-folder --images photos
-    python benchmarks/embed.py --encoder encoder-folder --images photos --weights litemedsam.safetensors --json out.json
+    python benchmarks/embed.py --encoder sam2-512 --images photos --weights sam2_hiera_tiny.safetensors --json out.json
     python benchmarks/embed.py --encoder small-encoder --images photos --count 0 --memory 100 1000 10000
 
-Every run has a process of its own and a new store. With `--weights` the same encoder also runs in eager torch, in the
-plain loop a user would write: Pillow decodes and resizes, one image at a time, torch with its usual threads; sides take
-turns. The images are written anew, each with another corner, so that no two have the same pixels.
+Every run has a process of its own and a new store. With `--weights` the same encoder also runs in eager torch, in
+float32 and in bfloat16, in the plain loop a user would write (`eager_encoders.py`), and one image is compared between
+the sides. `floor.py` says what the floor is. Sides take turns. The images are written anew, each with another corner,
+so that no two have the same pixels.
 """
 
 from __future__ import annotations
@@ -14,24 +15,30 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import subprocess
 import sys
 import tempfile
 import time
 from collections import defaultdict
+from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
+from floor import floor, precision_name
 from numpy.typing import NDArray
 
 from dermoscope.data.manifest import Record
 from dermoscope.encoders.folder import EncoderFolder
+from dermoscope.encoders.registry import encoder_spec
+from dermoscope.engine import Precision
 from dermoscope.images import decode
 
-SIDES = ("local 1", "local 2", "ray 1", "ray 2")
-TORCH = "torch 0"
+SIDES = ("local 1", "local 2", "local 2 float32", "ray 1", "ray 2")
+EAGER_FLOAT32 = ("transformers float32", "torch float32")
+FLOOR, AGREEMENT = "floor", "agreement"
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png"}
 POLL_S = 0.2
 WARM_UP = 2
@@ -50,16 +57,13 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.one:
         side, store = arguments.one
-        kind, jobs = side.split()
-        paths = sorted(arguments.images.iterdir())
-        measure = torch_run if kind == "torch" else embed_run
-        print(json.dumps(measure(kind, int(jobs), paths, arguments, Path(store))), flush=True)
+        print(json.dumps(one(side, arguments, Path(store))), flush=True)
         return
-    result: dict[str, Any] = {"cores": os.cpu_count(), "load_at_start": os.getloadavg()[0]}
+    result: dict[str, Any] = {"machine": machine(arguments)}
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         if arguments.count:
-            result["images_per_s"] = throughput(arguments, scratch)
+            result |= throughput(arguments, scratch)
         if arguments.memory:
             result["memory"] = [memory(arguments, count, scratch) for count in arguments.memory]
     if arguments.json:
@@ -81,29 +85,61 @@ def distinct(folder: Path, count: int, out: Path) -> Path:
     return out
 
 
-def throughput(arguments: argparse.Namespace, scratch: Path) -> dict[str, dict[str, float]]:
-    """Median images a second of each side: over the whole run, and between the first image and the last."""
+def machine(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What the numbers were measured on."""
+    libraries = ("openvino", *(("torch", "transformers") if arguments.weights else ()))
+    versions = {name: version(name) for name in libraries}
+    return {
+        "cores": os.cpu_count(),
+        "architecture": platform.machine(),
+        "load_at_start": os.getloadavg()[0],
+        **versions,
+    }
+
+
+def eager_sides(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """The loops a user would write: with `transformers` for the encoders of SAM 2, else with the package's modules."""
+    if not arguments.weights:
+        return ()
+    spec = encoder_spec(EncoderFolder.load(arguments.encoder).description.name)
+    kind = "transformers" if spec.architecture == "sam2-hiera" else "torch"
+    return f"{kind} float32", f"{kind} bfloat16"
+
+
+def throughput(arguments: argparse.Namespace, scratch: Path) -> dict[str, dict[str, Any]]:
+    """Agreement of the sides, the floor with the largest peaks of all rounds, and medians of images a second."""
     images = distinct(arguments.images, arguments.count, scratch / "images")
-    sides = [*SIDES, *([TORCH] if arguments.weights else [])]
+    result: dict[str, dict[str, Any]] = {}
+    if arguments.weights:
+        result["agreement"], _ = in_process(arguments, AGREEMENT, images, scratch)
+    least: dict[str, list[float]] = defaultdict(list)
     found: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for number in range(arguments.rounds):
-        for side in sides:
-            answer = in_process(arguments, side, images, scratch / f"store{number}-{side}")
-            print(side, answer, file=sys.stderr)
-            for key, value in answer.items():
+        for key, value in in_process(arguments, FLOOR, images, scratch)[0].items():
+            least[key].append(value)
+        for side in (*SIDES, *eager_sides(arguments)):
+            answer, cost = in_process(arguments, side, images, scratch / f"store{number}-{side.replace(' ', '-')}")
+            print(side, answer, cost, file=sys.stderr)
+            for key, value in (answer | cost).items():
                 found[side][key].append(value)
-    return {side: {key: float(np.median(values)) for key, values in of.items()} for side, of in found.items()}
+    result["floor"] = {key: max(values) for key, values in least.items()}
+    result["images_per_s"] = {
+        side: {key: float(np.median(values)) for key, values in of.items()} for side, of in found.items()
+    }
+    return result
 
 
 def memory(arguments: argparse.Namespace, count: int, scratch: Path) -> dict[str, float]:
     """Peak memory of the local engine with two jobs over a number of images."""
     images = distinct(arguments.images, count, scratch / f"memory{count}")
-    answer = in_process(arguments, "local 2", images, scratch / f"memory-store{count}")
-    print(count, answer, file=sys.stderr)
-    return {"images": count, **answer}
+    answer, cost = in_process(arguments, "local 2", images, scratch / f"memory-store{count}")
+    print(count, answer, cost, file=sys.stderr)
+    return {"images": count, **answer, **cost}
 
 
-def in_process(arguments: argparse.Namespace, side: str, images: Path, store: Path) -> dict[str, float]:
+def in_process(
+    arguments: argparse.Namespace, side: str, images: Path, store: Path
+) -> tuple[dict[str, float], dict[str, float]]:
     """One run in a process of its own: its answer, and its memory and processor time, children included."""
     command = [sys.executable, __file__, "--encoder", str(arguments.encoder), "--images", str(images)]
     command += ["--weights", str(arguments.weights)] if arguments.weights else []
@@ -118,7 +154,7 @@ def in_process(arguments: argparse.Namespace, side: str, images: Path, store: Pa
     if process.returncode:
         raise SystemExit(f"{side} ended with {process.returncode}; its message is above")
     answer: dict[str, float] = json.loads(process.stdout.read().splitlines()[-1])
-    return {**answer, "peak_mib": peak, "cpu_s": sum(spent.values())}
+    return answer, {"peak_mib": peak, "cpu_s": sum(spent.values())}
 
 
 def held(pid: int) -> tuple[float, dict[int, float]]:
@@ -143,19 +179,38 @@ def held(pid: int) -> tuple[float, dict[int, float]]:
     return total / 1024, {one: seconds[one] for one in family if one in seconds}
 
 
-def embed_run(kind: str, jobs: int, paths: list[Path], arguments: argparse.Namespace, store: Path) -> dict[str, float]:
+def one(side: str, arguments: argparse.Namespace, store: Path) -> dict[str, float]:
+    """What this process was started for."""
+    if side == FLOOR:
+        return floor(arguments.encoder)
+    paths = sorted(arguments.images.iterdir())
+    if side in SIDES:
+        return embed_run(side, paths, arguments, store)
+    import eager_encoders
+
+    encoder = EncoderFolder.load(arguments.encoder)
+    if side == AGREEMENT:
+        return eager_encoders.agreement(encoder, arguments.weights, paths[0])
+    precision: Literal["float32", "bfloat16"] = "bfloat16" if side.endswith("bfloat16") else "float32"
+    start, *marks = eager_encoders.timed(encoder, arguments.weights, precision, paths)
+    return rates(marks, marks[-1] - start)
+
+
+def embed_run(side: str, paths: list[Path], arguments: argparse.Namespace, store: Path) -> dict[str, float]:
     """Our path, decoding to stored rows."""
     from dermoscope.features.embed import EmbedProgress, embed
     from dermoscope.features.local_engine import LocalEngine
     from dermoscope.features.ray_engine import RayEngine
 
+    kind, jobs = side.split()[:2]
     encoder = EncoderFolder.load(arguments.encoder)
     marks: list[float] = []
 
     def on_progress(_: EmbedProgress) -> None:
         marks.append(time.perf_counter())
 
-    engine = LocalEngine(encoder, jobs=jobs) if kind == "local" else RayEngine(encoder, jobs=jobs)
+    make = LocalEngine if kind == "local" else RayEngine
+    engine = make(encoder, jobs=int(jobs), precision=asked_precision(side))
     records = [Record(image_id=path.stem, path=path) for path in paths]
     start = time.perf_counter()
     summary = embed(records, encoder, engine, store, views=("original",), columns=("mean",), on_progress=on_progress)
@@ -165,34 +220,9 @@ def embed_run(kind: str, jobs: int, paths: list[Path], arguments: argparse.Names
     return rates(marks, seconds)
 
 
-def torch_run(
-    _kind: str, _jobs: int, paths: list[Path], arguments: argparse.Namespace, _store: Path
-) -> dict[str, float]:
-    """Eager torch in a plain loop; the means stay in memory."""
-    import torch
-    from PIL import Image
-
-    from dermoscope.encoders.load import load_encoder
-    from dermoscope.encoders.registry import IMAGENET_MEAN, IMAGENET_STD, encoder_spec
-
-    description = EncoderFolder.load(arguments.encoder).description
-    contract = description.contract
-    encoder = load_encoder(encoder_spec(description.name), arguments.weights).eval()
-    mean, std = np.array(IMAGENET_MEAN, np.float32), np.array(IMAGENET_STD, np.float32)
-    marks = []
-    start = time.perf_counter()
-    with torch.inference_mode():
-        for path in paths:
-            with Image.open(path) as opened:
-                image = opened.convert("RGB").resize((contract.size, contract.size), Image.Resampling.BOX)
-            values = np.asarray(image, np.float32)
-            if contract.scaling == "min-max":
-                values = (values - values.min()) / max(float(np.ptp(values)), 1e-8)
-            else:
-                values = (values / 255 - mean) / std
-            encoder(torch.from_numpy(values.transpose(2, 0, 1)[None].copy())).mean(dim=(2, 3)).numpy()
-            marks.append(time.perf_counter())
-    return rates(marks, time.perf_counter() - start)
+def asked_precision(side: str) -> Precision:
+    """What a side of ours is told to compute with."""
+    return "float32" if side.endswith("float32") else "auto"
 
 
 def rates(marks: list[float], seconds: float) -> dict[str, float]:
@@ -201,15 +231,35 @@ def rates(marks: list[float], seconds: float) -> dict[str, float]:
     return {"whole": len(marks) / seconds, "steady": steady}
 
 
+def title(side: str, precision: str) -> str:
+    """A side for people."""
+    kind, jobs = side.split()[:2]
+    return f"{kind}, jobs {jobs}, {precision}" if side in SIDES else f"eager {kind} in one loop, {precision}"
+
+
 def table(result: dict[str, Any]) -> str:
     """The result as Markdown."""
     lines = []
     if sides := result.get("images_per_s"):
-        lines += ["| | images/s, whole run | images/s, steady | processor s | peak MiB |", "|---|---|---|---|---|"]
+        least = result["floor"]
+        lines += [f"- {name}: {value:.6g}" for name, value in result.get("agreement", {}).items()]
+        lines += [
+            f"- floor in {name}: {least['flops'] / peak:.3f} s an image, {least['flops'] / 1e9:.2f} GFLOP at "
+            f"{peak / 1e9:,.0f} GFLOP/s"
+            for name, peak in least.items()
+            if name != "flops"
+        ]
+        lines += ["", "| | images/s, whole run | steady | to eager float32 | of the floor | processor s | peak MiB |"]
+        lines += ["|---|---|---|---|---|---|---|"]
+        eager = next((values["steady"] for side, values in sides.items() if side in EAGER_FLOAT32), None)
         for side, values in sides.items():
-            name = "eager torch, one loop" if side == TORCH else f"{side.split()[0]}, jobs {side.split()[1]}"
-            speed = f"{values['whole']:.2f} | {values['steady']:.2f}"
-            lines.append(f"| {name} | {speed} | {values['cpu_s']:.0f} | {values['peak_mib']:.0f} |")
+            precision = precision_name(asked_precision(side)) if side in SIDES else side.split()[1]
+            steady = values["steady"]
+            share = steady * least["flops"] / least.get(precision, least["float32"])
+            ratio = f"{steady / eager:.2f}" if eager else "–"
+            cells = (f"{values['whole']:.2f}", f"{steady:.2f}", ratio, f"{share:.0%}")
+            cost = (f"{values['cpu_s']:.0f}", f"{values['peak_mib']:.0f}")
+            lines.append(f"| {' | '.join((title(side, precision), *cells, *cost))} |")
     if runs := result.get("memory"):
         lines += ["", "| images | peak MiB | images/s, steady |", "|---|---|---|"]
         lines += [f"| {run['images']:,} | {run['peak_mib']:.0f} | {run['steady']:.1f} |" for run in runs]

@@ -4,9 +4,12 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
 from dermoscope.encoders.inputs import InputContract
 from dermoscope.features.decoding import DecodingPool
 from dermoscope.features.extraction import Decoded, Failed, WorkItem, decode_views
+from tests.bad_inputs import BAD
 from tests.features.tiny_encoder import contract, write_pictures
 
 
@@ -48,3 +51,12 @@ def test_items_are_taken_as_they_are_needed(tmp_path: Path) -> None:
         assert len(taken) <= 4, "two a process, and those that took the place of finished ones"
         assert len(list(decoded)) == 11
     assert taken == list(range(12))
+
+
+def test_image_libraries_print_no_lines_of_their_own(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    name, make = BAD["TIFF with broken tiles"]  # libtiff writes a line about it to standard error
+    make(tmp_path / name)
+    with DecodingPool(contract(), 1) as pool:
+        (found,) = pool.decoded([WorkItem(0, tmp_path / name, ("original",))])
+    assert isinstance(found, Failed)
+    assert capfd.readouterr().err == ""

@@ -254,3 +254,19 @@ def test_a_full_disk_is_one_line_and_loses_nothing_written(encoder: EncoderFolde
     assert len(rows_of(store, encoder)) == 10
     summary, _ = run(records, encoder, store)
     assert (summary.done, summary.finished) == (20, 10)
+
+
+def test_a_disk_that_is_full_from_the_start_leaves_no_half_made_table(encoder: EncoderFolder, tmp_path: Path) -> None:
+    records = write_pictures(tmp_path / "pictures", 3)
+    store = tmp_path / "store"
+    process = SPAWN.Process(target=embed_in_process, args=(records, encoder, str(store), 100, 200))
+    process.start()
+    process.join(120)
+    assert process.exitcode == 1
+    assert "no space left" in Path(f"{store}.error").read_text(encoding="utf-8")
+    assert list(store.glob("*.lance")), "the folder of a table, and none in it"
+    assert Database(store).names() == ()
+    with pytest.raises(StoreError, match="it is empty"):
+        FeatureStore.open(store, encoder.description.fingerprint)
+    summary, _ = run(records, encoder, store)
+    assert (summary.done, summary.finished) == (3, 0)

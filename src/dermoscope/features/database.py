@@ -58,7 +58,7 @@ class Database:
                 found += answer.tables
                 page = answer.page_token
                 if not page:
-                    return tuple(found)
+                    return tuple(name for name in found if self._exists(name))
 
     def open(self, name: str) -> Any:
         """A table that exists."""
@@ -67,14 +67,22 @@ class Database:
 
     def open_or_create(self, name: str, schema: Any) -> Any:
         """A table, made with a schema if it does not exist, also when another process makes it at the same time."""
-        if name not in self.names():
+        if not self._exists(name):
             with self.guard("write to"):
                 try:
                     return self._connection.create_table(name, schema=schema)
                 except (ValueError, RuntimeError, OSError):
-                    if name not in self.names():
+                    if not self._exists(name):
                         raise
         return self.open(name)
+
+    def _exists(self, name: str) -> bool:
+        """Whether there is a table; a full disk or a killed process can leave a folder of that name with none in it."""
+        try:
+            self._connection.open_table(name)
+        except Exception as error:  # what else is wrong with a table is for those who read it
+            return "was not found" not in str(error)
+        return True
 
     @contextlib.contextmanager
     def guard(self, doing: str) -> Iterator[None]:

@@ -97,8 +97,10 @@ class DecodingPool:
 
 
 def _begin() -> None:
-    """Leave Ctrl-C to the parent, and end when it ends, however it ends."""
+    """Leave Ctrl-C to the parent, say nothing, and end when it ends, however it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Image libraries print there what they think of a file, without its name; the parent says it with its name.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     parent = multiprocessing.parent_process()
     assert parent is not None
 
