@@ -41,6 +41,7 @@ class Line:
         return "_".join([self.recipe, *self.variants, *changed])
 
 
+SHUFFLES = range(42, 52)
 LINES = (
     Line("graz-gate"),
     Line("graz-gate", ("script",)),
@@ -54,7 +55,7 @@ LINES = (
     Line("graz-group", ("lmf",)),
     Line("graz-group", ("128_64_16_DO01",)),
     Line("graz-group", ("64_16_DO01",)),
-    *(Line("graz-group", (), ("shuffled_labels=true", f"seeds=[{seed}]")) for seed in (42, 43, 44)),
+    *(Line("graz-group", (), ("shuffled_labels=true", f"seeds=[{seed}]")) for seed in SHUFFLES),
     Line("group"),
     Line("group", (), ("input.columns=[mean, std]",)),
     Line("group", (), ("input.columns=[levels]",)),
@@ -65,10 +66,11 @@ LINES = (
     Line("graz-malignancy", ("all-augmented",)),
     Line("graz-malignancy", ("128_64_16_DO01",)),
     Line("graz-malignancy", ("64_16_DO01",)),
-    *(Line("graz-malignancy", (), ("shuffled_labels=true", f"seeds=[{seed}]")) for seed in (42, 43, 44)),
+    *(Line("graz-malignancy", (), ("shuffled_labels=true", f"seeds=[{seed}]")) for seed in SHUFFLES),
     Line("malignancy"),
     Line("malignancy", (), ("input.columns=[mean, std]",)),
     Line("malignancy", (), ("input.columns=[levels]",)),
+    Line("malignancy", (), ("input.columns=[levels]", "calibration=equal classes")),
     Line("malignancy", (), ("head={kind: logistic}",)),
     Line("malignancy", (), ("head={kind: knn}",)),
 )

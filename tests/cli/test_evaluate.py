@@ -214,7 +214,7 @@ def test_help_has_an_example(capsys: pytest.CaptureFixture[str]) -> None:
     app(["evaluate", "--help"])
     shown = " ".join(capsys.readouterr().out.split())
     assert "dermoscope evaluate results --manifest manifest.csv" in shown
-    assert "--gate runs/gate/predictions.csv --manifest manifest.csv" in shown
+    assert "--gate runs/gate --manifest manifest.csv" in shown
     assert "Research use only" in shown
 
 

@@ -42,7 +42,7 @@ class HeadData:
 
     Attributes:
         train: Drawn as the recipe says, its labels permuted where it says so.
-        validation: Drawn as the recipe says.
+        validation: Drawn as the recipe says, its labels permuted likewise.
         images: The images to predict, by split.
         features: Of those, as they are, `[N, F]` by split.
         labels: Their classes `[N]` by split; -1 where an image has no answer to the question.
@@ -84,14 +84,13 @@ def head_data(recipe: Recipe, records: Sequence[Record], features: Features) -> 
     images = {split: [record for record in records if record.split == split] for split in PREDICTED}
     images = {split: chosen for split, chosen in images.items() if chosen}
     originals = {split: _joined(features, chosen, ORIGINAL, columns) for split, chosen in images.items()}
-    labels = train_labels[drawn[0].images]
+    labels = [of[one.images] for of, one in zip((train_labels, validation_labels), drawn, strict=True)]
     if recipe.shuffled_labels:
-        labels = np.random.default_rng([seed, 1]).permutation(labels)
+        # Those of validation too: true ones would choose, among epochs without skill, the one that looks skilled.
+        labels = [np.random.default_rng([seed, 1]).permutation(of) for of in labels]
     return HeadData(
-        train=Samples(_gather(features, train, drawn[0], parts[0].views, columns), labels),
-        validation=Samples(
-            _gather(features, validation, drawn[1], parts[1].views, columns), validation_labels[drawn[1].images]
-        ),
+        train=Samples(_gather(features, train, drawn[0], parts[0].views, columns), labels[0]),
+        validation=Samples(_gather(features, validation, drawn[1], parts[1].views, columns), labels[1]),
         images=images,
         features=originals,
         labels={split: _labels(task, chosen) for split, chosen in images.items()},

@@ -421,7 +421,7 @@ class Recipe(Part):
         precision: Of the products of matrices; sums and losses stay in `float32`.
         calibration: Temperature and bias fitted on the validation images, as they are: for the frequencies there, or
             for a world of equally frequent classes.
-        shuffled_labels: Permute the training labels, as a negative control.
+        shuffled_labels: Permute the labels that are learnt from and those that choose the epoch, as a negative control.
         published: What its authors measured; none where they published nothing for these settings.
         variants: Named changes, as `--set` makes them: dotted key to value.
     """
