@@ -16,6 +16,7 @@ from dermoscope.features.embed import embed
 from dermoscope.features.errors import FeatureError, StoreError
 from dermoscope.features.protocol import Features
 from dermoscope.features.store import FeatureStore
+from dermoscope.features.tables import FeatureTable
 from dermoscope.files import sha256_of
 from tests.features.tiny_encoder import CHANNELS, InlineEngine, tiny_encoder, write_pictures
 
@@ -191,3 +192,46 @@ def test_an_object_store_uri(encoder: EncoderFolder, records: list[Record], tmp_
         embed(records, encoder, engine, uri, views=("original",), columns=("mean",))
         assert len(engine.seen) == expected
     assert FeatureStore.open(uri, encoder.description.fingerprint).of(records).shape == (6, CHANNELS)
+
+
+class BusyTable:
+    """A table into which others write at the same time: the first attempts to merge fail as LanceDB's do."""
+
+    def __init__(self, table: Any, failures: int) -> None:
+        self.table, self.failures, self.attempts = table, failures, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.table, name)
+
+    def merge_insert(self, key: str) -> Any:
+        self.attempts += 1
+        if self.attempts <= self.failures:
+            raise RuntimeError(
+                "lance error: Too many concurrent writers. Attempted 2 times, but failed on retry_timeout"
+            )
+        return self.table.merge_insert(key)
+
+
+def test_rows_wait_for_other_writers(
+    encoder: EncoderFolder, records: list[Record], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dermoscope.features.tables.time.sleep", lambda _: None)
+    embed(records[:1], encoder, InlineEngine(), tmp_path, views=("original",), columns=("mean",))
+    table = FeatureTable.open(Database(tmp_path), encoder.description.fingerprint, "mean")
+    busy = BusyTable(table._table, failures=3)
+    monkeypatch.setattr(table, "_table", busy)
+    assert table.add([("ab", "original")], np.zeros((1, CHANNELS), np.float32)) == 1
+    assert busy.attempts == 4
+    assert table.count() == 2
+
+
+def test_patience_with_other_writers_ends(
+    encoder: EncoderFolder, records: list[Record], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dermoscope.features.tables.time.sleep", lambda _: None)
+    monkeypatch.setattr("dermoscope.features.tables._PATIENCE_S", -1.0)
+    embed(records[:1], encoder, InlineEngine(), tmp_path, views=("original",), columns=("mean",))
+    table = FeatureTable.open(Database(tmp_path), encoder.description.fingerprint, "mean")
+    monkeypatch.setattr(table, "_table", BusyTable(table._table, failures=9))
+    with pytest.raises(StoreError, match="Too many concurrent writers"):
+        table.add([("ab", "original")], np.zeros((1, CHANNELS), np.float32))

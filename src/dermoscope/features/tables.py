@@ -7,7 +7,9 @@ same time leave it once.
 
 from __future__ import annotations
 
+import random
 import re
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
@@ -24,6 +26,8 @@ _PRIMARY_KEY = b"lance-schema:unenforced-primary-key"
 _FILES = "files.1"  # another number once decoding gives other pixels
 _TEXT = re.compile(r"[0-9a-z/-]+")
 _BATCH = 4096
+_PATIENCE_S = 600.0
+_CONFLICT = "concurrent writers"
 
 
 class TableNote(BaseModel):
@@ -129,7 +133,7 @@ class FeatureTable:
             schema=schema,
         )
         with self._database.guard("write to"):
-            merged = self._table.merge_insert("key").when_not_matched_insert_all().execute(rows)
+            merged = _merge(self._table, "key", rows)
         return int(merged.num_inserted_rows)
 
     def read(self, pixels: Sequence[str], view: str) -> Iterator[tuple[list[str], NDArray[Any]]]:
@@ -211,7 +215,23 @@ class FileTable:
 
         rows = pa.table([pa.array(list(pixels)), pa.array(list(pixels.values()))], schema=self._table.schema)
         with self._database.guard("write to"):
-            self._table.merge_insert("file").when_not_matched_insert_all().execute(rows)
+            _merge(self._table, "file", rows)
+
+
+def _merge(table: Any, key: str, rows: Any) -> Any:
+    """Add the rows whose key is new, however many others write at the same time.
+
+    LanceDB itself gives up after half a minute, which on a busy machine is two attempts.
+    """
+    give_up = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            return table.merge_insert(key).when_not_matched_insert_all().execute(rows)
+        except (RuntimeError, OSError, ValueError) as error:
+            if _CONFLICT not in str(error).lower() or time.monotonic() > give_up:
+                raise
+        time.sleep(random.uniform(0.2, 2.0))
+        table.checkout_latest()
 
 
 def _primary_key(name: str) -> Any:
