@@ -103,14 +103,8 @@ def run(line: Line, arguments: argparse.Namespace, out: Path) -> dict[str, Any]:
     """Train and evaluate, unless it was done; what the evaluation measured, with the seconds of training."""
     if not (out / "head.json").exists():
         given = ["train", line.recipe, "--manifest", str(arguments.manifest), "--store", str(arguments.run / "store")]
-        given += [
-            "--encoder",
-            str(arguments.encoder),
-            "--out",
-            str(out),
-            "--prints",
-            str(arguments.run / "prints.sqlite"),
-        ]
+        given += ["--encoder", str(arguments.encoder), "--out", str(out)]
+        given += ["--prints", str(arguments.run / "prints.sqlite")]
         given += [part for variant in line.variants for part in ("--variant", variant)]
         held_out, training = ("sampling.validation.views=[original]",), ("sampling.train.views=[original]",)
         changes = (
@@ -119,6 +113,7 @@ def run(line: Line, arguments: argparse.Namespace, out: Path) -> dict[str, Any]:
         )
         given += [part for change in changes for part in ("--set", change)]
         given += ["--allow-leaks", arguments.allow_leaks] if arguments.allow_leaks else []
+        given += ["--resume"] if (out / "recipe.yaml").exists() else []
         done([*given, "--quiet", "--jobs", "2"])
     predictions, test = out / "predictions.csv", out / "test"
     if not (test / "metrics.json").exists():
