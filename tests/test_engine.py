@@ -102,3 +102,8 @@ def test_a_cache_that_cannot_be_made_is_done_without(
     monkeypatch.setenv("DERMOSCOPE_CACHE", str(tmp_path / "file" / "cache"))
     one = np.ones(1, np.float32)
     assert compile_graph(graph, engine="openvino")({"a": one, "b": one})["sum"].tolist() == [2]
+
+
+def test_openvino_leaves_the_choice_of_cores_to_the_system(graph: Path) -> None:
+    run = compile_graph(graph, engine="openvino", threads=1)
+    assert run._compiled.get_property("ENABLE_CPU_PINNING") is False  # type: ignore[attr-defined]

@@ -97,6 +97,8 @@ class _OpenVinoGraph:
         options: dict[Any, Any] = {
             props.hint.performance_mode: hints.PerformanceMode.LATENCY,
             props.num_streams: streams,
+            # OpenVINO would pin every process of a machine to the same first cores: two workers would share one.
+            hints.enable_cpu_pinning: False,
         }
         if threads:
             options[props.inference_num_threads] = threads
