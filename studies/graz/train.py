@@ -13,6 +13,7 @@ import argparse
 import json
 import re
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -83,14 +84,14 @@ def main() -> None:
     parser.add_argument("--encoder", type=Path, required=True, help="folder of the encoder")
     parser.add_argument("--manifest", type=Path, required=True)
     parser.add_argument("--views", choices=("recipe", "train", "original"), default="recipe")
-    parser.add_argument("--only", nargs="+", metavar="RECIPE", help="these recipes only")
+    parser.add_argument("--only", nargs="+", default=["*"], metavar="LINE", help="these lines only, such as 'graz-*'")
     parser.add_argument("--allow-leaks", metavar="REASON")
     arguments = parser.parse_args()
     encoder = EncoderFolder.load(arguments.encoder).description
     place = arguments.run / f"{encoder.name}-{encoder.contract.size}-{arguments.manifest.stem}-{arguments.views}"
     results = {}
     for line in LINES:
-        if arguments.only and line.recipe not in arguments.only and line.name not in arguments.only:
+        if not any(fnmatchcase(line.name, pattern) for pattern in arguments.only):
             continue
         if arguments.views == "original" and "all-augmented" in line.variants:
             continue
