@@ -2,8 +2,8 @@
 
     python studies/graz/latency.py --run runs/graz litemedsam-112 sam2-256 sam2-512 efficientnet-lite0-224
 
-Encoders take turns, one image a pass, on all cores; the median of the passes counts. Quality is read from what `train.py
---manifest probe.csv --views original --only group 'group_input*' malignancy 'malignancy_input*'` wrote for each.
+Encoders take turns, one image a pass, on all cores; the median of the passes counts. Quality is read from what
+`train.py --manifest probe.csv --views original --only group 'group_input*' malignancy 'malignancy_input*'` wrote.
 """
 
 from __future__ import annotations
