@@ -56,7 +56,17 @@ def main() -> None:
     for path in sorted([*arguments.run.glob("pooling-*.json"), *arguments.run.glob("gates-*.json")]):
         found[path.stem] = json.loads(path.read_text(encoding="utf-8"))
     if arguments.out:
-        arguments.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        arguments.out.write_text(json.dumps(rounded(found), separators=(",", ":")) + "\n", encoding="utf-8")
+
+
+def rounded(value: Any) -> Any:
+    """The same with four decimals, and without the numbers of images behind every estimate."""
+    if isinstance(value, Mapping):
+        estimated = "low" in value
+        return {key: rounded(one) for key, one in value.items() if not (estimated and key in ("n", "groups"))}
+    if isinstance(value, list):
+        return [rounded(one) for one in value]
+    return round(value, 4) if isinstance(value, float) else value
 
 
 def table(question: str, lines: Mapping[str, Mapping[str, Any]]) -> str:
