@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+PROBED = ("litemedsam-112", "mobilesam-448", "sam2_hiera_tiny-256", "sam2_hiera_tiny-512", "tf_efficientnet_lite0-224")
 SETS = {
     "litemedsam-112-fewer-nevi-recipe": "LiteMedSAM@112, five views, by lesion",
     "litemedsam-112-image-level-fewer-nevi-recipe": "LiteMedSAM@112, five views, by image (leaks)",
@@ -19,7 +20,7 @@ SETS = {
     "sam2_hiera_tiny-512-fewer-nevi-original": "SAM2-tiny@512, originals, by lesion",
     "sam2_hiera_tiny-512-sampled-train": "SAM2-tiny@512, five views of a sample, by lesion",
     "tf_efficientnet_lite0-224-fewer-nevi-original": "EfficientNet-Lite0@224 (ImageNet), originals, by lesion",
-}
+} | {f"{name}-probe-original": f"{name}, a small training set" for name in PROBED}
 PUBLISHED = {
     "graz-gate": "accuracy 0.9938",
     "graz-group": "accuracy 0.658, F1 of a class 0.59 to 0.72",
