@@ -193,3 +193,15 @@ def test_memory_stays_flat(tmp_path: Path) -> None:
 )
 def test_group(patient: str, lesion: str, expected: str) -> None:
     assert Record(image_id="image", path=Path("a"), patient_id=patient, lesion_id=lesion).group_id == expected
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_a_file_name_that_is_no_text_is_named(ending: str, tmp_path: Path) -> None:
+    odd = Path(b"photos/caf\xe9.jpg".decode("utf-8", "surrogateescape"))
+    records = [Record(image_id="one", path=Path("one.jpg")), Record(image_id="two", path=odd)]
+    with pytest.raises(ManifestError) as refused:
+        write_manifest(records, tmp_path / f"manifest{ending}")
+    assert "row 3, column path" in str(refused.value)
+    assert r"caf\udce9.jpg' is not UTF-8; rename the file" in str(refused.value)
+    str(refused.value).encode()
+    assert not list(tmp_path.iterdir())

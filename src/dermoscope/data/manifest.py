@@ -163,7 +163,7 @@ def write_manifest(records: Iterable[Record], path: Path) -> int:
         How many records were written.
 
     Raises:
-        ManifestError: If the ending is neither.
+        ManifestError: If the ending is neither, or the name of a file is not text.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise ManifestError(path, [Problem(None, "", "", f"is none of {', '.join(SUFFIXES)}")])
@@ -171,6 +171,7 @@ def write_manifest(records: Iterable[Record], path: Path) -> int:
     partial = path.with_name(f".{path.name}.partial")
     home = path.parent.absolute()
     rows = (_cells(record, home) for record in records)
+    rows = (_as_text(cells, path, row) for row, cells in enumerate(rows, 2))
     try:
         count = (_write_parquet if path.suffix.lower() == ".parquet" else _write_csv)(rows, partial)
         partial.replace(path)
@@ -207,6 +208,14 @@ def _cells(record: Record, home: Path) -> dict[str, Any]:
         if cells[name] is not None:
             full = cells[name].absolute()
             cells[name] = full.relative_to(home).as_posix() if full.is_relative_to(home) else str(full)
+    return cells
+
+
+def _as_text(cells: dict[str, Any], path: Path, row: int) -> dict[str, Any]:
+    """The cells, if they can be written as UTF-8: on Linux, a file's name may be any bytes."""
+    for name, cell in cells.items():
+        if isinstance(cell, str) and any("\ud800" <= letter <= "\udfff" for letter in cell):
+            raise ManifestError(path, [Problem(row, name, cell, "is not UTF-8; rename the file")])
     return cells
 
 
