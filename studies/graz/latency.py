@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from train import text
 
 from dermoscope.encoders.folder import EncoderFolder
 from dermoscope.engine import compile_graph
@@ -47,7 +48,7 @@ def main() -> None:
         scores = json.loads(path.read_text(encoding="utf-8"))
         for title, suffix in COLUMNS.items():
             cells_of = [
-                "{value:.3f} ({low:.3f} to {high:.3f})".format(**scores[f"{question}{suffix}"]["metrics"][metric])
+                text(scores[f"{question}{suffix}"]["metrics"][metric])
                 for question, metric in (("group", "balanced_accuracy"), ("malignancy", "auc"))
             ]
             print(f"| {name} | {statistics.median(taken[name]):.0f} | {title} | {' | '.join(cells_of)} |")

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from train import text
+
 PROBED = ("litemedsam-112", "mobilesam-448", "sam2_hiera_tiny-256", "sam2_hiera_tiny-512", "tf_efficientnet_lite0-224")
 SETS = {
     "litemedsam-112-fewer-nevi-recipe": "LiteMedSAM@112, five views, by lesion",
@@ -79,15 +81,10 @@ def table(question: str, lines: Mapping[str, Mapping[str, Any]]) -> str:
     head = ["recipe", *(column.replace("_", " ") for column in columns), f"val {on_val.replace('_', ' ')}", "training"]
     rows = [f"\n| {' | '.join([*head, 'published'])} |", "|---" * (len(head) + 1) + "|"]
     for name, result in lines.items():
-        cells = [estimate(result["metrics"][column]) for column in columns]
+        cells = [text(result["metrics"][column]) for column in columns]
         cells += [f"{result['validation'][on_val]:.3f}", f"{result['seconds']:.0f} s", PUBLISHED.get(name, "")]
         rows.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(rows)
-
-
-def estimate(value: Mapping[str, float]) -> str:
-    """Value and interval."""
-    return f"{value['value']:.3f} ({value['low']:.3f} to {value['high']:.3f})"
 
 
 if __name__ == "__main__":

@@ -43,37 +43,32 @@ class Line:
 
 
 SHUFFLES = range(42, 52)
+
+
+def published(recipe: str, *variants: str) -> tuple[Line, ...]:
+    """A lesion head of the thesis: its settings, its ablation, and the negative control of ten seeds."""
+    named = ("original", "all-augmented", *variants, "128_64_16_DO01", "64_16_DO01")
+    shuffled = (Line(recipe, (), ("shuffled_labels=true", f"seeds=[{seed}]")) for seed in SHUFFLES)
+    return (Line(recipe), *(Line(recipe, (variant,)) for variant in named), *shuffled)
+
+
+def ours(recipe: str, *changes: tuple[str, ...]) -> tuple[Line, ...]:
+    """A lesion head of ours: its inputs, and baselines on the mean."""
+    inputs = (("input.columns=[mean, std]",), ("input.columns=[levels]",))
+    baselines = (("head={kind: logistic}",), ("head={kind: knn}",))
+    return (Line(recipe), *(Line(recipe, (), change) for change in (*inputs, *changes, *baselines)))
+
+
 LINES = (
     Line("graz-gate"),
     Line("graz-gate", ("script",)),
     Line("gate"),
     Line("gate", ("mahalanobis",)),
     Line("gate", ("neighbour-distance",)),
-    Line("graz-group"),
-    Line("graz-group", ("document",)),
-    Line("graz-group", ("original",)),
-    Line("graz-group", ("all-augmented",)),
-    Line("graz-group", ("lmf",)),
-    Line("graz-group", ("128_64_16_DO01",)),
-    Line("graz-group", ("64_16_DO01",)),
-    *(Line("graz-group", (), ("shuffled_labels=true", f"seeds=[{seed}]")) for seed in SHUFFLES),
-    Line("group"),
-    Line("group", (), ("input.columns=[mean, std]",)),
-    Line("group", (), ("input.columns=[levels]",)),
-    Line("group", (), ("head={kind: logistic}",)),
-    Line("group", (), ("head={kind: knn}",)),
-    Line("graz-malignancy"),
-    Line("graz-malignancy", ("original",)),
-    Line("graz-malignancy", ("all-augmented",)),
-    Line("graz-malignancy", ("128_64_16_DO01",)),
-    Line("graz-malignancy", ("64_16_DO01",)),
-    *(Line("graz-malignancy", (), ("shuffled_labels=true", f"seeds=[{seed}]")) for seed in SHUFFLES),
-    Line("malignancy"),
-    Line("malignancy", (), ("input.columns=[mean, std]",)),
-    Line("malignancy", (), ("input.columns=[levels]",)),
-    Line("malignancy", (), ("input.columns=[levels]", "calibration=equal classes")),
-    Line("malignancy", (), ("head={kind: logistic}",)),
-    Line("malignancy", (), ("head={kind: knn}",)),
+    *published("graz-group", "document", "lmf"),
+    *ours("group"),
+    *published("graz-malignancy"),
+    *ours("malignancy", ("input.columns=[levels]", "calibration=equal classes")),
 )
 SHOWN = {"class": ("balanced_accuracy", "accuracy", "macro_f1", "weighted_f1", "mean_auc"), "two": ("auc", "accuracy")}
 
