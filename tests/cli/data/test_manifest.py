@@ -200,3 +200,14 @@ def test_the_real_tables(real_data: Path, capsys: Capture) -> None:
     found = json.loads(capsys.readouterr().out)
     assert all(count["ok"] is not False for count in found)
     assert sum(count["ok"] is True for count in found) >= 81
+
+
+def test_a_file_name_that_is_no_text_is_one_line(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / b"caf\xe9.png".decode("utf-8", "surrogateescape")).touch()
+    out = tmp_path / "manifest.csv"
+    assert run("manifest", "photographs", tmp_path / "photos", "--out", out) == 1
+    first, _ = capsys.readouterr().err.splitlines()
+    assert first.startswith(f"dermoscope: {out}: row 2, column image_id: ")
+    assert first.endswith("is not UTF-8; rename the file")
+    assert not out.exists()

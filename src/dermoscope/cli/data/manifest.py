@@ -142,6 +142,8 @@ def _write(reader: Layout, out: Path, needs: tuple[str, ...], *, skip_missing: b
             raise ManifestError(out, problems)
         found = count_records(read_manifest(draft))
         draft.replace(out)
+    except ManifestError as error:
+        raise ManifestError(out if error.path == draft else error.path, error.problems) from None
     finally:
         draft.unlink(missing_ok=True)
     print(f"{out}: {written:,} images, {found.get('masks', 0):,} masks, {found.get('lesions', 0):,} lesions")
