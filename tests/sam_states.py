@@ -14,6 +14,11 @@ _DECODER_NAMES = (
     (r"^frequencies$", "prompt_encoder.pe_layer.positional_encoding_gaussian_matrix"),
     (r"^not_a_point$", "prompt_encoder.not_a_point_embed.weight"),
     (r"^no_mask$", "prompt_encoder.no_mask_embed.weight"),
+    (r"^previous\.conv1", "prompt_encoder.mask_downscaling.0"),
+    (r"^previous\.layer_norm1", "prompt_encoder.mask_downscaling.1"),
+    (r"^previous\.conv2", "prompt_encoder.mask_downscaling.3"),
+    (r"^previous\.layer_norm2", "prompt_encoder.mask_downscaling.4"),
+    (r"^previous\.conv3", "prompt_encoder.mask_downscaling.6"),
     (r"^decoder\.", "mask_decoder."),
     (r"layer_norm(\d|_final_attn)", r"norm\1"),
     (r"upscale_conv1", "output_upscaling.0"),
@@ -47,8 +52,8 @@ def original_encoder_state(encoder: TinyViTSam) -> dict[str, Tensor]:
 
 
 def original_decoder_state(decoder: PromptedMaskDecoder) -> dict[str, Tensor]:
-    """The decoder as the original code names it, with the layers for mask prompts beside it."""
-    state = {"prompt_encoder.mask_downscaling.0.weight": torch.ones(4, 1, 2, 2)}
+    """The decoder as the original code names it."""
+    state: dict[str, Tensor] = {}
     for name, value in decoder.state_dict().items():
         if name == "point_kinds":
             state |= {f"prompt_encoder.point_embeddings.{kind}.weight": value[kind : kind + 1] for kind in range(4)}

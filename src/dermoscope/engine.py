@@ -34,6 +34,11 @@ class EngineError(RuntimeError):
 class Graph(Protocol):
     """A compiled graph: named arrays in, named arrays out. Safe to call from several threads."""
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the arrays it takes."""
+        ...
+
     def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> Arrays:
         """Run the graph once."""
         ...
@@ -112,6 +117,7 @@ class _OpenVinoGraph:
         except OSError:
             pass  # a read-only home costs a slower start, nothing else
         self._compiled = core.compile_model(str(path), "CPU", options)
+        self.inputs = tuple(port.get_any_name() for port in self._compiled.inputs)
         self._outputs = [port.get_any_name() for port in self._compiled.outputs]
         self._per_thread = local()
 
@@ -132,6 +138,7 @@ class _OnnxRuntimeGraph:
         options.log_severity_level = 3
         providers = [p for p in ("CUDAExecutionProvider", "CPUExecutionProvider") if p in ort.get_available_providers()]
         self._session = ort.InferenceSession(str(path), options, providers=providers)
+        self.inputs = tuple(port.name for port in self._session.get_inputs())
         self._outputs = [output.name for output in self._session.get_outputs()]
 
     def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> Arrays:

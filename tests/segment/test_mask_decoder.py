@@ -104,6 +104,24 @@ def test_every_kind_of_point_means_something_else(decoder: PromptedMaskDecoder, 
     assert (run(decoder, BOX, BOX_LABELS) - run(decoder, BOX, torch.tensor(other))).abs().max() > 1e-3
 
 
+def test_an_earlier_mask_counts_only_where_there_is_one(decoder: PromptedMaskDecoder) -> None:
+    embedding, masks = torch.randn(2, 256, 4, 4), 5 * torch.randn(2, 1, 16, 16)
+    points, labels = BOX.expand(2, -1, -1), BOX_LABELS.expand(2, -1)
+    with torch.inference_mode():
+        without, _ = decoder(embedding, points, labels)
+        with_one, _ = decoder(embedding, points, labels, masks, torch.tensor([0.0, 1.0]))
+    torch.testing.assert_close(with_one[0], without[0])
+    assert (with_one[1] - without[1]).abs().max() > 1e-4
+
+
+def test_each_prompt_may_have_an_image_of_its_own(decoder: PromptedMaskDecoder) -> None:
+    embedding = torch.randn(2, 256, 4, 4)
+    with torch.inference_mode():
+        both, _ = decoder(embedding, BOX.expand(2, -1, -1), BOX_LABELS.expand(2, -1))
+        second, _ = decoder(embedding[1:], BOX, BOX_LABELS)
+    torch.testing.assert_close(both[1:], second)
+
+
 def test_where_a_point_lies_means_something(decoder: PromptedMaskDecoder) -> None:
     assert (run(decoder, BOX, BOX_LABELS) - run(decoder, BOX + 4, BOX_LABELS)).abs().max() > 1e-3
 

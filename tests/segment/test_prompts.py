@@ -14,6 +14,7 @@ from dermoscope.segment.prompts import (
     automatic_prompts,
     bright_extremum,
     centre,
+    clicks,
     dark_extremum,
     saliency_box,
     saliency_boxes,
@@ -136,3 +137,29 @@ def test_centre_and_peak() -> None:
     saliency = np.zeros((72, 96), np.float32)
     saliency[10, 20] = 1
     assert saliency_point(saliency, 960, 720).points[0] == pytest.approx((204.5, 104.5))
+
+
+@pytest.mark.parametrize(
+    ("points", "labels", "box", "name", "kinds"),
+    [
+        ([[3, 4]], [1], None, "clicks", [1]),
+        ([], [], (1, 2, 30, 40), "box", [2, 3]),
+        ([[3, 4], [5, 6]], [1, 0], (1, 2, 30, 40), "box and clicks", [2, 3, 1, 0]),
+        ([], [], None, "no prompt", []),
+    ],
+)
+def test_what_a_person_gives(
+    points: list[list[int]], labels: list[int], box: tuple[int, int, int, int] | None, name: str, kinds: list[int]
+) -> None:
+    prompt = clicks(points, labels, box=box)
+    assert prompt.name == name
+    assert prompt.labels.tolist() == kinds
+    assert prompt.points.shape == (len(kinds), 2)
+
+
+@pytest.mark.parametrize(
+    ("points", "labels", "message"), [([[1, 2]], [1, 0], r"1 points need as many labels"), ([[1, 2]], [2], r"labels")]
+)
+def test_clicks_that_make_no_sense(points: list[list[int]], labels: list[int], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        clicks(points, labels)

@@ -19,6 +19,7 @@ from dermoscope.encoders.tinyvit_sam import TinyViTSam
 from dermoscope.engine import compile_graph
 from dermoscope.heads.mlp import MLPHead
 from dermoscope.segment.mask_decoder import PromptedMaskDecoder
+from dermoscope.segment.prompted_decoder import HAS_PREVIOUS, PREVIOUS
 from dermoscope.training.export import (
     DECODER,
     ENCODER,
@@ -116,6 +117,8 @@ def test_the_decoder_takes_any_number_of_prompts(exported: Exported, prompts: in
         "embedding": torch.rand(1, 256, 4, 4),
         "points": torch.rand(prompts, points, 2) * 16,
         "labels": torch.ones(prompts, points, dtype=torch.int64),
+        PREVIOUS: 5 * torch.randn(prompts, 1, 16, 16),
+        HAS_PREVIOUS: (torch.arange(prompts) % 2).float(),
     }
     graph = compile_graph(folder / DECODER, engine="onnxruntime", precision="float32")
     outputs = graph({name: value.numpy() for name, value in inputs.items()})

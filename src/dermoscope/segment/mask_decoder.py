@@ -1,8 +1,9 @@
 """SAM's prompt encoder and mask decoder in torch, in one graph that takes every kind of sparse prompt as points.
 
-The two networks are those of `transformers`; what is added is one way in: a box is two points with the labels 2 and 3,
-a click has label 1 (lesion) or 0 (background), and -1 fills up a row. So prompts of different kinds share one batch,
-and the whole exports to a single ONNX graph.
+The networks are those of `transformers`; what is added is one way in: a box is two points with the labels 2 and 3, a
+click has label 1 (lesion) or 0 (background), and -1 fills up a row; a row of -1 alone is no prompt at all. An earlier
+mask may come with any of them. So prompts of different kinds share one batch, and the whole exports to a single ONNX
+graph.
 
 Reference: Kirillov et al., Segment Anything, 2023 (arXiv 2304.02643).
 """
@@ -18,8 +19,8 @@ from torch import Tensor, nn
 from dermoscope import torchvision_guard  # noqa: F401  (must come before transformers)
 
 # isort: split
-from transformers.models.sam.configuration_sam import SamMaskDecoderConfig
-from transformers.models.sam.modeling_sam import SamMaskDecoder
+from transformers.models.sam.configuration_sam import SamMaskDecoderConfig, SamPromptEncoderConfig
+from transformers.models.sam.modeling_sam import SamMaskDecoder, SamMaskEmbedding
 
 EMBEDDING_CHANNELS = 256
 PADDING_LABEL = -1
@@ -28,6 +29,11 @@ _RENAMES = (
     ("prompt_encoder.pe_layer.positional_encoding_gaussian_matrix", "frequencies"),
     ("prompt_encoder.not_a_point_embed.weight", "not_a_point"),
     ("prompt_encoder.no_mask_embed.weight", "no_mask"),
+    ("prompt_encoder.mask_downscaling.0.", "previous.conv1."),
+    ("prompt_encoder.mask_downscaling.1.", "previous.layer_norm1."),
+    ("prompt_encoder.mask_downscaling.3.", "previous.conv2."),
+    ("prompt_encoder.mask_downscaling.4.", "previous.layer_norm2."),
+    ("prompt_encoder.mask_downscaling.6.", "previous.conv3."),
     ("mask_decoder.", "decoder."),
     (".norm1.", ".layer_norm1."),
     (".norm2.", ".layer_norm2."),
@@ -56,6 +62,7 @@ class PromptedMaskDecoder(nn.Module):
         self.point_kinds = nn.Parameter(torch.zeros(4, EMBEDDING_CHANNELS))
         self.not_a_point = nn.Parameter(torch.zeros(1, EMBEDDING_CHANNELS))
         self.no_mask = nn.Parameter(torch.zeros(1, EMBEDDING_CHANNELS))
+        self.previous = SamMaskEmbedding(SamPromptEncoderConfig(layer_norm_eps=1e-6))
         # The original decoder uses torch's default epsilon; with that of transformers, logits are off by a hundredth.
         config = SamMaskDecoderConfig(layer_norm_eps=1e-5)
         config._attn_implementation = "eager"  # plain matrix products: exports cleanly and fuses in every engine
@@ -65,7 +72,7 @@ class PromptedMaskDecoder(nn.Module):
     def from_state(cls, input_size: int, state: Mapping[str, Tensor]) -> PromptedMaskDecoder:
         """Build the decoder from a whole SAM checkpoint in the names of the original code.
 
-        The encoder and the layers for mask prompts are ignored.
+        The encoder is ignored.
 
         Raises:
             RuntimeError: If a tensor is missing or has another shape.
@@ -74,13 +81,22 @@ class PromptedMaskDecoder(nn.Module):
         model.load_state_dict(decoder_names(state))
         return model.eval()
 
-    def forward(self, embedding: Tensor, points: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Decode N prompts on one image.
+    def forward(
+        self,
+        embedding: Tensor,
+        points: Tensor,
+        labels: Tensor,
+        previous: Tensor | None = None,
+        has_previous: Tensor | None = None,
+    ) -> tuple[Tensor, Tensor]:
+        """Decode N prompts, on one image or each on its own.
 
         Args:
-            embedding: `[1, 256, h, w]`.
+            embedding: `[1, 256, h, w]` or `[N, 256, h, w]`.
             points: `[N, P, 2]`, x and y in pixels of the square encoder input.
             labels: `[N, P]`: 1 lesion, 0 background, 2 and 3 a box's first and second corner, -1 no point.
+            previous: Logits of an earlier mask `[N, 1, 4h, 4w]`; none where no prompt has one.
+            has_previous: `[N]`, 1.0 where `previous` holds a mask and 0.0 where it holds none.
 
         Returns:
             Mask logits `[N, 4, 4h, 4w]` (the single mask first, then three of different extent) and predicted
@@ -88,7 +104,11 @@ class PromptedMaskDecoder(nn.Module):
         """
         prompts = self._embed_points(points, labels)
         positions = self._embed_grid(embedding.shape[-2], embedding.shape[-1])
-        return self._decode(embedding, positions, prompts)
+        dense = self.no_mask.reshape(1, -1, 1, 1)
+        if previous is not None and has_previous is not None:
+            known = has_previous.reshape(-1, 1, 1, 1)
+            dense = known * self.previous(previous) + (1 - known) * dense
+        return self._decode(embedding + dense, positions, prompts)
 
     def _embed_points(self, points: Tensor, labels: Tensor) -> Tensor:
         """Sparse prompts as `[N, P, 256]`: where a point lies plus what kind of point it is."""
@@ -110,13 +130,13 @@ class PromptedMaskDecoder(nn.Module):
         angles = 2 * torch.pi * ((2 * unit_positions - 1) @ self.frequencies)
         return torch.cat([torch.sin(angles), torch.cos(angles)], dim=-1)
 
-    def _decode(self, embedding: Tensor, positions: Tensor, prompts: Tensor) -> tuple[Tensor, Tensor]:
+    def _decode(self, image: Tensor, positions: Tensor, prompts: Tensor) -> tuple[Tensor, Tensor]:
         # SamMaskDecoder.forward gives either the single mask or the three; one pass computes all four.
         net = self.decoder
-        count, height, width = prompts.shape[0], embedding.shape[-2], embedding.shape[-1]
+        count, height, width = prompts.shape[0], image.shape[-2], image.shape[-1]
         outputs = torch.cat([net.iou_token.weight, net.mask_tokens.weight]).unsqueeze(0).expand(count, -1, -1)
         tokens = torch.cat([outputs, prompts], dim=1).unsqueeze(0)
-        image = (embedding + self.no_mask.reshape(1, -1, 1, 1)).expand(count, -1, -1, -1)
+        image = image.expand(count, -1, -1, -1)
         tokens, image = net.transformer(
             point_embeddings=tokens.transpose(0, 1),
             image_embeddings=image,
@@ -134,7 +154,7 @@ class PromptedMaskDecoder(nn.Module):
         return masks, cast(Tensor, net.iou_prediction_head(tokens[:, 0]))
 
 
-_UNUSED = ("prompt_encoder.mask_downscaling.", "prompt_encoder.point_embeddings.")
+_RENAMED_APART = "prompt_encoder.point_embeddings."
 
 
 def decoder_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -142,7 +162,7 @@ def decoder_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     kinds = [state[f"prompt_encoder.point_embeddings.{kind}.weight"] for kind in range(4)]
     renamed = {"point_kinds": torch.cat(kinds)}
     for key, value in state.items():
-        if not key.startswith(("prompt_encoder.", "mask_decoder.")) or key.startswith(_UNUSED):
+        if not key.startswith(("prompt_encoder.", "mask_decoder.")) or key.startswith(_RENAMED_APART):
             continue
         name = key
         for old, new in _RENAMES:

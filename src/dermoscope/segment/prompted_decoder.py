@@ -11,6 +11,9 @@ from dermoscope.encoders.inputs import EncoderInput, InputContract
 from dermoscope.engine import Graph
 from dermoscope.segment.prompts import PADDING_LABEL, Prompt
 
+PREVIOUS, HAS_PREVIOUS = "previous", "has_previous"
+"""Names of the inputs that hold earlier masks; graphs of older bundles have neither."""
+
 
 class PromptedDecoder:
     """Decodes prompts on a kept embedding.
@@ -32,6 +35,7 @@ class PromptedDecoder:
         shape: tuple[int, int],
     ) -> None:
         self._graph = graph
+        self._side = 4 * contract.map_size
         self._embedding = embedding
         self._scale = np.array((prepared.width / shape[1], prepared.height / shape[0]), np.float32)
         cells = 4 * contract.map_size / contract.size
@@ -46,6 +50,9 @@ class PromptedDecoder:
 
         Returns:
             Mask logits `[N, 4, h, w]` over the image without padding, and predicted overlaps `[N, 4]`.
+
+        Raises:
+            ValueError: If a prompt has an earlier mask and the graph takes none.
         """
         longest = max(2, max(len(prompt.labels) for prompt in prompts))
         points = np.zeros((len(prompts), longest, 2), np.float32)
@@ -53,6 +60,19 @@ class PromptedDecoder:
         for row, prompt in enumerate(prompts):
             points[row, : len(prompt.labels)] = prompt.points * self._scale
             labels[row, : len(prompt.labels)] = prompt.labels
-        result = self._graph({"embedding": self._embedding, "points": points, "labels": labels})
+        result = self._graph({"embedding": self._embedding, "points": points, "labels": labels, **self._dense(prompts)})
         masks = result["masks"][:, :, : self._rows, : self._columns]
         return np.asarray(masks, np.float32), np.asarray(result["overlaps"], np.float32)
+
+    def _dense(self, prompts: Sequence[Prompt]) -> dict[str, NDArray[np.float32]]:
+        """Earlier masks, put back where the padding was; nothing for a graph that takes none."""
+        if PREVIOUS not in self._graph.inputs:
+            if any(prompt.previous is not None for prompt in prompts):
+                raise ValueError("this decoder takes no earlier mask; give clicks and boxes alone")
+            return {}
+        masks = np.zeros((len(prompts), 1, self._side, self._side), np.float32)
+        for row, prompt in enumerate(prompts):
+            if prompt.previous is not None:
+                masks[row, 0, : self._rows, : self._columns] = prompt.previous
+        known = np.array([prompt.previous is not None for prompt in prompts], np.float32)
+        return {PREVIOUS: masks, HAS_PREVIOUS: known}

@@ -1,8 +1,8 @@
-"""Prompts that no person has to give: boxes around what is salient, and single clicks.
+"""Prompts: those that people give, and those that nobody has to give.
 
-A mask decoder of the SAM family takes points with labels. Which prompts pay depends on the decoder: those trained with
-boxes only, such as LiteMedSAM, find nothing at all from a click, so `automatic_prompts` gives boxes. The clicks are
-here for decoders that know them.
+A mask decoder of the SAM family takes points with labels, and an earlier mask. Which prompts pay depends on the
+decoder: those trained with boxes only, such as LiteMedSAM, find nothing at all from a click, so `automatic_prompts`
+gives boxes; one that was fine-tuned with mixed prompts takes them all, and `no_prompt` as well.
 
 Reference for the clicks: T. Parkhomenko, lesion analysis on frozen SAM2 features, TU Graz (grayscale extrema).
 """
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from dermoscope.images import field_of_view
 from dermoscope.segment.saliency import lesion_saliency, salient_region
@@ -37,11 +37,51 @@ class Prompt:
         name: What it is, for people, such as `saliency box`.
         points: `[P, 2]` float32, x and y in pixels of the image.
         labels: `[P]` integers: 1 lesion, 0 background, 2 and 3 the top left and bottom right of a box, -1 no point.
+        previous: Logits `[h, w]` of an earlier mask over the image, as the decoder returned them, or none.
     """
 
     name: str
     points: NDArray[np.float32]
     labels: NDArray[np.int64]
+    previous: NDArray[np.float32] | None = None
+
+
+def no_prompt() -> Prompt:
+    """Nothing at all: the decoder has learnt what a lesion is."""
+    return Prompt("no prompt", np.zeros((0, 2), np.float32), np.zeros(0, np.int64))
+
+
+def clicks(
+    points: ArrayLike,
+    labels: ArrayLike,
+    *,
+    box: tuple[float, float, float, float] | None = None,
+    previous: NDArray[np.float32] | None = None,
+) -> Prompt:
+    """What a person gives: clicks, a box, or both, perhaps on top of an earlier mask.
+
+    Args:
+        points: `[P, 2]`, x and y in pixels of the image.
+        labels: `[P]`, 1 on the lesion and 0 on the background.
+        box: Left, top, right, bottom in pixels.
+        previous: Logits `[h, w]` of the mask that is to be corrected.
+
+    Raises:
+        ValueError: If points and labels do not fit together, or a label is neither 0 nor 1.
+    """
+    where = np.asarray(points, np.float32).reshape(-1, 2)
+    kinds = np.asarray(labels, np.int64).reshape(-1)
+    if len(where) != len(kinds):
+        raise ValueError(f"{len(where)} points need as many labels, got {len(kinds)}")
+    if not np.isin(kinds, (BACKGROUND_LABEL, LESION_LABEL)).all():
+        raise ValueError(f"labels: expected 1 for lesion and 0 for background, got {sorted(set(kinds.tolist()))}")
+    if box is not None:
+        corners = box_prompt("box", box)
+        where, kinds = np.concatenate([corners.points, where]), np.concatenate([corners.labels, kinds])
+    given = [
+        name for name, there in (("box", box is not None), ("clicks", len(where) > 2 * (box is not None))) if there
+    ]
+    return Prompt(" and ".join(given) or "no prompt", where, kinds, previous)
 
 
 def box_prompt(name: str, box: tuple[float, float, float, float]) -> Prompt:

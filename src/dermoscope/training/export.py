@@ -20,6 +20,7 @@ from dermoscope.encoders.tinyvit_sam import TinyViTSam
 from dermoscope.engine import EngineName, Precision, compile_graph
 from dermoscope.heads.mlp import Heads
 from dermoscope.segment.mask_decoder import PromptedMaskDecoder
+from dermoscope.segment.prompted_decoder import HAS_PREVIOUS, PREVIOUS
 from dermoscope.training.model_card import model_card
 from dermoscope.training.onnx_graph import export_onnx, largest_difference
 
@@ -62,10 +63,17 @@ def export_sam_graphs(parts: TorchParts, contract: InputContract, folder: Path) 
             "embedding": torch.rand(1, 256, cells, cells),
             "points": torch.rand(3, 2, 2),
             "labels": torch.tensor([[2, 3]] * 3),
+            PREVIOUS: torch.rand(3, 1, 4 * cells, 4 * cells),
+            HAS_PREVIOUS: torch.tensor([0.0, 1.0, 1.0]),
         },
         ("masks", "overlaps"),
         folder / DECODER,
-        dynamic={"points": {0: "prompts", 1: "points"}, "labels": {0: "prompts", 1: "points"}},
+        dynamic={
+            "points": {0: "prompts", 1: "points"},
+            "labels": {0: "prompts", 1: "points"},
+            PREVIOUS: {0: "prompts"},
+            HAS_PREVIOUS: {0: "prompts"},
+        },
     )
 
 
@@ -101,12 +109,15 @@ def check_graphs(
         folder: Where the graphs lie.
     """
     box = np.array([[[0.2, 0.2], [0.8, 0.8]]], np.float32) * contract.size
-    labels = np.array([[2, 3]], np.int64)
+    earlier = np.zeros((1, 1, 4 * contract.map_size, 4 * contract.map_size), np.float32)
+    earlier[..., contract.map_size : 3 * contract.map_size, contract.map_size : 3 * contract.map_size] = 4.0
+    prompted = {"points": box, "labels": np.array([[2, 3]]), PREVIOUS: earlier, HAS_PREVIOUS: np.ones(1, np.float32)}
     references: dict[tuple[str, str], list[NDArray[np.float32]]] = {}
     with torch.inference_mode():
         for image, weights in inputs:
             embedding, feature, statistics = parts.encoder(torch.from_numpy(image), torch.from_numpy(weights))
-            masks, overlaps = parts.decoder(embedding, torch.from_numpy(box), torch.from_numpy(labels))
+            prompts = {name: torch.from_numpy(value) for name, value in prompted.items()}
+            masks, overlaps = parts.decoder(embedding, **prompts)
             logits = Heads(heads).eval()(feature)
             named = {
                 (ENCODER, "embedding"): embedding,
@@ -128,7 +139,7 @@ def check_graphs(
         differences = dict.fromkeys(references, 0.0)
         for index, (image, weights) in enumerate(inputs):
             encoded = graphs[ENCODER]({"image": image, "pool_weights": weights})
-            decoded = graphs[DECODER]({"embedding": encoded["embedding"], "points": box, "labels": labels})
+            decoded = graphs[DECODER]({"embedding": encoded["embedding"], **prompted})
             gated = graphs[GATE]({"statistics": encoded["statistics"]})
             classified = graphs[HEADS]({"feature": encoded["feature"]})
             for (graph, output), reference in references.items():
