@@ -88,8 +88,8 @@ class ColourPart(Part):
     """
 
     probability: Share = 0.8
-    brightness: Share = 0.2
-    contrast: Share = 0.25
+    brightness: Share = 0.15
+    contrast: Share = 0.2
     saturation: Share = 0.25
     hue: Annotated[float, Field(ge=0.0, le=180.0)] = 6.0
     white_balance: Share = 0.06
@@ -118,7 +118,7 @@ class BlurPart(Part):
     """
 
     probability: Share = 0.2
-    sigma: PositiveRange = (1.5, 6.0)
+    sigma: PositiveRange = (2.0, 6.0)
 
 
 class JPEGPart(Part):
