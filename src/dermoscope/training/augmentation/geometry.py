@@ -48,7 +48,7 @@ def zoom(rgb: _Image, mask: _Mask, part: ZoomPart, random: np.random.Generator) 
     for _ in range(_DRAWS):
         scale, matrix = _placement(mask.shape, part, random)
         kept = _warped(shades, matrix, cv2.BORDER_CONSTANT) > 127
-        if np.count_nonzero(kept) < max(bool(area), part.least_lesion * scale**2 * area):
+        if np.count_nonzero(kept) < part.least_lesion * scale**2 * area:
             continue
         # One pass over four channels is faster than one over three, and the mask comes along.
         mirrored = _warped(cv2.merge((*cv2.split(rgb), shades)), matrix, cv2.BORDER_REFLECT_101)
