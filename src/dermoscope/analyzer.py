@@ -200,7 +200,7 @@ class Analyzer:
     ) -> AutomaticMask:
         parts = self.bundle.description
         decoder = PromptedDecoder(self._decoder, parts.encoder.input, embedding, prepared, small.shape[:2])
-        return segment_automatically(small, decoder, parts.decoder.rules, view=view)
+        return segment_automatically(small, decoder, parts.decoder.rules, view=view, prompts=parts.decoder.prompts)
 
     def _mask_record(self, segmented: AutomaticMask, finished: FinishedMask) -> LesionMask:
         part = self.bundle.description.decoder

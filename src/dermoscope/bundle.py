@@ -21,6 +21,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from dermoscope.encoders.inputs import InputContract
 from dermoscope.files import sha256_of
+from dermoscope.segment.automatic import AutomaticPrompts
 from dermoscope.segment.selection import SelectionRules
 from dermoscope.taxonomy import malignancy_definition
 
@@ -59,14 +60,16 @@ class EncoderPart(_Record):
 
 
 class DecoderPart(_Record):
-    """The mask decoder: `embedding`, `points`, `labels` in; `masks`, `overlaps` out.
+    """The mask decoder: `embedding` and prompts in; `masks`, `overlaps` out.
 
     Attributes:
-        rules: How automatic prompts are made and one mask is chosen.
+        prompts: What it is asked with where nobody gives a prompt.
+        rules: How one of its masks is chosen.
         confidence_slope: With `confidence_intercept`, the logistic map from the selection score to expected overlap.
     """
 
     graph: FileName
+    prompts: AutomaticPrompts = "saliency boxes"
     rules: SelectionRules
     confidence_slope: float
     confidence_intercept: float

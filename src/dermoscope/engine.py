@@ -34,13 +34,17 @@ class EngineError(RuntimeError):
 class Graph(Protocol):
     """A compiled graph: named arrays in, named arrays out. Safe to call from several threads."""
 
+    def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> Arrays:
+        """Run the graph once."""
+        ...
+
+
+class NamedGraph(Graph, Protocol):
+    """A graph that knows what it takes."""
+
     @property
     def inputs(self) -> tuple[str, ...]:
         """Names of the arrays it takes."""
-        ...
-
-    def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> Arrays:
-        """Run the graph once."""
         ...
 
 
@@ -62,7 +66,7 @@ def compile_graph(
     precision: Precision = "auto",
     threads: int = 0,
     streams: int = 1,
-) -> Graph:
+) -> NamedGraph:
     """Compile an ONNX file for this machine.
 
     Args:

@@ -32,7 +32,7 @@ from dermoscope.features.store import FeatureStore
 from dermoscope.images import decode
 from dermoscope.training.head_run import train_head
 from dermoscope.training.leaks import check_before_training, decide
-from dermoscope.training.recipes import load_recipe
+from dermoscope.training.recipes import load_head_recipe
 from dermoscope.training.run_folder import RunFolder, RunRecord
 
 BATCH = 128
@@ -96,7 +96,7 @@ def main() -> None:
             out = place / f"{question} {name}"
             if not (out / "head.json").exists():
                 changes = [f"input.columns={json.dumps(columns)}", "sampling.train.views=[original]"]
-                recipe = load_recipe(question, changes=changes)
+                recipe = load_head_recipe(question, changes=changes)
                 record = RunRecord.begin(
                     command=[Path(__file__), question, name],
                     seeds=recipe.seeds,

@@ -89,3 +89,42 @@ def test_nothing_salient_and_no_survivor_means_no_mask() -> None:
     assert found.logits is None
     assert found.prompt == ""
     assert len(found.candidates) == 4
+
+
+class SureDecoder:
+    """Answers every prompt with the same logits."""
+
+    def __init__(self, level: float) -> None:
+        self.logits = np.full((SIDE, SIDE), -5, np.float32)
+        self.logits[:, : SIDE // 2] = level
+        self.names: list[str] = []
+
+    def __call__(self, prompts: Sequence[Prompt]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        self.names = [prompt.name for prompt in prompts]
+        shape = (len(prompts), 4, SIDE, SIDE)
+        return np.broadcast_to(self.logits, shape).copy(), np.full((len(prompts), 4), 0.8, np.float32)
+
+
+def test_a_decoder_that_needs_no_prompt_is_believed_against_every_rule() -> None:
+    decode = SureDecoder(5)
+    found = segment_automatically(picture(256, 192), decode, SelectionRules(largest_share=0.1), prompts="no prompt")
+    assert decode.names == ["no prompt"]
+    assert found.logits is not None
+    np.testing.assert_array_equal(found.logits, decode.logits)
+    assert found.prompt == "no prompt"
+    assert found.score == pytest.approx(0.8)
+    assert [candidate.kept for candidate in found.candidates] == [True]
+
+
+def test_no_lesion_is_an_answer_to_no_prompt() -> None:
+    found = segment_automatically(picture(256, 192), SureDecoder(-5), prompts="no prompt")
+    assert found.logits is None
+    assert found.score == 0
+    assert len(found.candidates) == 1
+
+
+def test_no_prompt_may_compete_with_the_boxes() -> None:
+    decode = SureDecoder(5)
+    found = segment_automatically(picture(256, 192), decode, prompts="no prompt and saliency boxes")
+    assert decode.names[0] == "no prompt"
+    assert len(decode.names) == len(found.candidates) == 5

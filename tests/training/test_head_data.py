@@ -5,14 +5,14 @@ import pytest
 
 from dermoscope.features.errors import FeatureError
 from dermoscope.training.head_data import DataError, head_data
-from dermoscope.training.recipes import Recipe, load_recipe
+from dermoscope.training.recipes import Recipe, load_head_recipe
 from tests.training.tiny_heads import PER_CODE, SIZES, TinyFeatures, tiny_records
 
 RECORDS = tiny_records()
 
 
 def recipe(name: str = "graz-group", *changes: str) -> Recipe:
-    return load_recipe(name, changes=changes)
+    return load_head_recipe(name, changes=changes)
 
 
 def test_every_sample_is_its_own_image_and_view() -> None:

@@ -10,13 +10,13 @@ from dermoscope.evaluation.predictions import read_predictions
 from dermoscope.evaluation.tasks import binary_tasks, class_tasks
 from dermoscope.evaluation.truth import match, read_truth
 from dermoscope.training.head_predictions import predictions_table, probability_columns, split_table
-from dermoscope.training.recipes import load_recipe
+from dermoscope.training.recipes import load_head_recipe
 from dermoscope.training.tasks import DEFAULT_TASKS, Task
 from tests.training.tiny_heads import tiny_records
 
 TASKS = [
     DEFAULT_TASKS["diagnosis"],
-    *(load_recipe(name).task.task for name in ("gate", "group", "malignancy")),
+    *(load_head_recipe(name).task.task for name in ("gate", "group", "malignancy")),
 ]
 
 

@@ -11,12 +11,12 @@ from dermoscope.data.manifest import Record
 from dermoscope.evaluation.training_run import read_training_run
 from dermoscope.heads.saved import load_head
 from dermoscope.training.head_run import TrainedHead, train_head
-from dermoscope.training.recipes import load_recipe, recipe_names
+from dermoscope.training.recipes import load_head_recipe, recipe_names
 from dermoscope.training.recipes.schema import MahalanobisPart, NeighbourDistancePart
 from tests.training.tiny_heads import SHORT, TinyFeatures, begun, tiny_records
 
 EVERY: list[tuple[str, tuple[str, ...]]] = [(name, ()) for name in recipe_names()]
-EVERY += [(name, (variant,)) for name in recipe_names() for variant in load_recipe(name).variants]
+EVERY += [(name, (variant,)) for name in recipe_names() for variant in load_head_recipe(name).variants]
 
 
 def trained(
@@ -28,7 +28,7 @@ def trained(
     features: TinyFeatures | None = None,
 ) -> TrainedHead:
     chosen = tiny_records() if records is None else records
-    recipe = load_recipe(name, variants=variants, changes=[*SHORT, *changes])
+    recipe = load_head_recipe(name, variants=variants, changes=[*SHORT, *changes])
     with begun(folder, chosen) as run:
         return train_head(recipe, chosen, features or TinyFeatures(), "0123456789abcdef", run, folder, resamples=20)
 
@@ -45,8 +45,8 @@ def test_every_recipe_runs(name: str, variants: tuple[str, ...], tmp_path: Path)
         "checkpoints", "head.json", "head.safetensors", "metrics.jsonl", "predictions.csv", "recipe.yaml", "run.json",
         "split.csv", "training.json",
     ]  # fmt: skip
-    recipe = load_recipe(str(tmp_path / "recipe.yaml"))
-    assert recipe == load_recipe(name, variants=variants, changes=[*SHORT, large])
+    recipe = load_head_recipe(str(tmp_path / "recipe.yaml"))
+    assert recipe == load_head_recipe(name, variants=variants, changes=[*SHORT, large])
     epochs = 0 if isinstance(recipe.head, MahalanobisPart | NeighbourDistancePart) else 2 * len(recipe.seeds)
     assert len(lines(tmp_path)) == epochs + 1
     run = json.loads((tmp_path / "run.json").read_text())
@@ -86,7 +86,7 @@ def test_the_numbers_are_of_all_validation_images_as_they_are(tmp_path: Path) ->
     assert {estimate.groups for estimate in made.scores.values()} == {14}
     low_to_high = [(each.low, each.value, each.high) for each in made.scores.values()]
     assert all(low <= high for low, _, high in low_to_high)
-    assert set(made.recalls) == set(load_recipe("group").task.task.classes)
+    assert set(made.recalls) == set(load_head_recipe("group").task.task.classes)
 
 
 def test_absent_classes_are_remembered_and_count_as_wrong(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_a_run_that_was_interrupted_ends_with_the_same_files(tmp_path: Path) -> 
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     changes = ("stopping.epochs=5", "stopping.patience=null")
     trained(whole, "graz-group", *changes)
-    records, recipe = tiny_records(), load_recipe("graz-group", changes=[*SHORT, *changes])
+    records, recipe = tiny_records(), load_head_recipe("graz-group", changes=[*SHORT, *changes])
 
     def interrupt(_: object) -> None:
         raise KeyboardInterrupt

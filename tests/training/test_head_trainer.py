@@ -11,10 +11,10 @@ from dermoscope.heads.fit import FeatureSet
 from dermoscope.heads.mlp import AveragedHead, MLPHead
 from dermoscope.training.head_metrics import HeadEpoch
 from dermoscope.training.head_trainer import HeadTrainer, TrainingError
-from dermoscope.training.recipes import Recipe, load_recipe
+from dermoscope.training.recipes import Recipe, load_head_recipe
 from dermoscope.training.trainer_state import CheckpointError
 
-GROUPS = load_recipe("group").task.task.classes
+GROUPS = load_head_recipe("group").task.task.classes
 
 
 def world(count: int = 100, seed: int = 0, signal: float = 3.0) -> FeatureSet:
@@ -30,7 +30,7 @@ TRAIN, DEVELOPMENT = world(), world(50, seed=1)
 
 def recipe(*changes: str, name: str = "graz-group") -> Recipe:
     few = ["stopping.epochs=6", "optimiser.batch_size=16", "head.hidden=[16, 8]", "optimiser.learning_rate=0.02"]
-    return load_recipe(name, changes=[*few, *changes])
+    return load_head_recipe(name, changes=[*few, *changes])
 
 
 def stopped_after(epoch: int) -> Callable[[HeadEpoch], None]:
@@ -56,7 +56,7 @@ def assert_same(first: HeadTrainer, second: HeadTrainer) -> None:
 @pytest.mark.parametrize("name", ["graz-gate", "graz-group", "graz-malignancy", "gate", "group", "malignancy"])
 def test_it_learns(name: str) -> None:
     quick = ["optimiser.batch_size=16", "stopping.epochs=30", "optimiser.learning_rate=0.01", "head.dropout=0.1"]
-    made = load_recipe(name, changes=[*quick, "head.hidden=[32]", "seeds=[0]", "stopping.patience=null"])
+    made = load_head_recipe(name, changes=[*quick, "head.hidden=[32]", "seeds=[0]", "stopping.patience=null"])
     classes = made.task.task.classes
     keep = [FeatureSet(part.features, part.labels % len(classes)) for part in (TRAIN, DEVELOPMENT)]
     found = HeadTrainer(made, classes).fit(*keep).predict_proba(keep[1].features)
@@ -198,7 +198,7 @@ def test_standardisation_lies_in_the_tensors(wanted: str, is_standard: bool) -> 
 
 def test_a_linear_probe_has_one_layer() -> None:
     module = (
-        HeadTrainer(load_recipe("group", changes=["head.kind=linear", "seeds=[0]"]), GROUPS)
+        HeadTrainer(load_head_recipe("group", changes=["head.kind=linear", "seeds=[0]"]), GROUPS)
         .fit(TRAIN, DEVELOPMENT)
         .module
     )

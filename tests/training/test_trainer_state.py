@@ -14,7 +14,7 @@ from dermoscope.training.schedules import build_optimiser, build_schedule
 from dermoscope.training.trainer_state import CheckpointError, TrainerState, load_state, save_state
 
 
-def state(schedule: OneCyclePart | PlateauPart, inputs: str = "abc") -> TrainerState:
+def state(schedule: OneCyclePart | PlateauPart, inputs: str = "abc") -> TrainerState[HeadEpoch]:
     torch.manual_seed(0)
     head = nn.Linear(3, 2)
     optimiser = build_optimiser(OptimiserPart(), head.parameters())
@@ -30,7 +30,7 @@ def state(schedule: OneCyclePart | PlateauPart, inputs: str = "abc") -> TrainerS
         history=(line,),
         best_epoch=1,
         finished=False,
-        head=head.state_dict(),
+        model=head.state_dict(),
         best={name: tensor + 1 for name, tensor in head.state_dict().items()},
         optimiser=optimiser.state_dict(),
         schedule=moved.scheduler.state_dict(),
@@ -41,11 +41,11 @@ def state(schedule: OneCyclePart | PlateauPart, inputs: str = "abc") -> TrainerS
 def test_there_and_back(schedule: OneCyclePart | PlateauPart, tmp_path: Path) -> None:
     given = state(schedule)
     save_state(given, tmp_path / "seed-0.safetensors")
-    back = load_state(tmp_path / "seed-0.safetensors", "abc")
+    back = load_state(tmp_path / "seed-0.safetensors", "abc", HeadEpoch)
     assert back
     assert back.history == given.history
     assert (back.best_epoch, back.finished) == (1, False)
-    for ours, theirs in ((back.head, given.head), (back.best, given.best)):
+    for ours, theirs in ((back.model, given.model), (back.best, given.best)):
         assert ours.keys() == theirs.keys()
         assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
     for number, slots in given.optimiser["state"].items():
@@ -56,13 +56,13 @@ def test_there_and_back(schedule: OneCyclePart | PlateauPart, tmp_path: Path) ->
 
 
 def test_no_checkpoint_is_none(tmp_path: Path) -> None:
-    assert load_state(tmp_path / "absent", "abc") is None
+    assert load_state(tmp_path / "absent", "abc", HeadEpoch) is None
 
 
 def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
     save_state(state(PlateauPart(kind="plateau")), tmp_path / "it")
     with pytest.raises(CheckpointError, match="of another training: recipe, encoder, manifest or features differ"):
-        load_state(tmp_path / "it", "abd")
+        load_state(tmp_path / "it", "abd", HeadEpoch)
 
 
 @pytest.mark.parametrize("damage", ["cut", "empty", "other"])
@@ -76,7 +76,7 @@ def test_a_damaged_checkpoint_is_named(damage: str, tmp_path: Path) -> None:
     }[damage]
     path.write_bytes(content)
     with pytest.raises(CheckpointError, match=r"it is damaged .* remove it to start again"):
-        load_state(path, "abc")
+        load_state(path, "abc", HeadEpoch)
 
 
 def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 
 from dermoscope.cli.exits import RESEARCH_USE, ExitCode, fail
+from dermoscope.cli.training_order import Order, UsageError
 
 if TYPE_CHECKING:
     from dermoscope.cli.evaluations import OnStep
     from dermoscope.training.head_metrics import HeadEpoch
     from dermoscope.training.head_run import TrainedHead
-    from dermoscope.training.recipes import Recipe
+    from dermoscope.training.recipes import AnyRecipe, Recipe
 
 Switch = Annotated[bool, Parameter(show_default=False)]
 Several = Annotated[tuple[str, ...], Parameter(show_default=False)]
@@ -28,19 +29,21 @@ def train(
     /,
     *,
     manifest: Path,
-    store: str,
-    encoder: str,
     out: Path,
+    store: str | None = None,
+    encoder: str | None = None,
+    weights: Path | None = None,
+    cache: Path | None = None,
     variant: Several = (),
     set_: Annotated[tuple[str, ...], Parameter(name="--set", show_default=False)] = (),
     allow_leaks: str | None = None,
     prints: Path | None = None,
     resume: Switch = False,
     resamples: int = 1000,
-    jobs: int = 1,
+    jobs: int = 2,
     quiet: Switch = False,
 ) -> int:
-    """Train a head on stored features, in seconds. Research use only, not a medical device.
+    """Train a head on stored features in seconds, or a mask decoder in minutes. Research use only, no medical device.
 
     Learns from the split train and chooses on the split val of the manifest. For example, the lesion groups of the TU
     Graz thesis, once with the settings of its code and once with those of its document:
@@ -49,21 +52,30 @@ def train(
 
     dermoscope train graz-group --variant document --manifest manifest.csv --store features --encoder sam2 --out runs/2
 
-    Recipes: gate, group, malignancy (ours), graz-gate, graz-group, graz-malignancy (as published), or a YAML file.
-    Writes recipe.yaml, run.json, metrics.jsonl, checkpoints, head.safetensors with head.json, and predictions.csv for
-    dermoscope evaluate. Training is refused where images of one lesion lie in two splits. After an interruption, the
-    same command with --resume goes on and gives the very same numbers.
+    And a mask decoder, fine-tuned on one's own masks (the manifest names them in mask_path):
 
-    Needs the training extra and the store: pip install "dermoscope[train,store]".
+    dermoscope train skinsam-decoder --manifest masks.csv --weights litemedsam.safetensors --out runs/masks
+
+    Recipes for heads: gate, group, malignancy (ours), graz-gate, graz-group, graz-malignancy (as published); for masks:
+    skinsam-decoder, skinsam-lora, skinsam-full, and unet, which needs no SAM; or a YAML file. Time and memory of a mask
+    training are measured and printed before it starts. Writes recipe.yaml, run.json, metrics.jsonl, checkpoints, and
+    the head or the model; with a head also predictions.csv for dermoscope evaluate. Training is refused where images of
+    one lesion lie in two splits. After an interruption, the same command with --resume goes on and gives the very same
+    numbers.
+
+    Needs the training extra and, for heads, the store: pip install "dermoscope[train,store]".
 
     Exit codes: 0 all done, 1 failed, 2 wrong usage, 130 interrupted.
 
     Args:
         recipe: Name of a recipe, or a YAML file.
-        manifest: Images with diagnosis and split, as dermoscope data makes it.
-        store: Where dermoscope embed has put the features: a folder or an object-store address.
-        encoder: Folder of the encoder that made them, or its fingerprint.
+        manifest: Images with split and diagnosis or mask, as dermoscope data makes it.
         out: Folder of the run.
+        store: For heads: where dermoscope embed has put the features, a folder or an object-store address.
+        encoder: For heads: folder of the encoder that made them, or its fingerprint.
+        weights: For masks: pretrained weights, as dermoscope models fetch or import writes them.
+        cache: For masks: folder for embeddings that are computed once; by default one in the run, which may be removed
+            afterwards.
         variant: A variant that the recipe names; may be given again.
         set_: A change to the recipe, such as optimiser.learning_rate=0.0005 or head.kind=linear; may be given again.
         allow_leaks: Train although splits share lesions or images, for this reason, which the run records.
@@ -71,20 +83,31 @@ def train(
             from opening them again.
         resume: Go on with an interrupted run.
         resamples: Of the bootstrap behind the intervals.
-        jobs: Threads of the leak check.
+        jobs: Images that are read at once.
         quiet: Print nothing but errors.
     """
+    from dermoscope.batch.errors import OutputError
     from dermoscope.features.errors import FeatureError, StoreError
+    from dermoscope.training.recipes import MaskRecipe
 
     if resamples < 1 or jobs < 1:
         return fail("--resamples and --jobs: must be at least 1", ExitCode.USAGE)
     try:
         chosen = _chosen(recipe, variant, set_, out, resume=resume)
-        request = _Request(
-            chosen, recipe, manifest, store, encoder, out, variant, set_, allow_leaks, prints, resamples, jobs
-        )
-        trained = _train(request, quiet=quiet)
-    except _UsageError as error:
+        order = Order(recipe, manifest, out, variant, set_, allow_leaks, prints, resamples, jobs)
+        if isinstance(chosen, MaskRecipe):
+            from dermoscope.cli.train_masks import order_masks
+
+            _refuse({"--store": store, "--encoder": encoder}, "is for recipes of heads")
+            if weights is None:
+                raise UsageError("--weights: name the pretrained weights; dermoscope models list says where they are")
+            order_masks(order, chosen, weights, cache or out / "cache", quiet=quiet)
+            return ExitCode.DONE
+        _refuse({"--weights": weights, "--cache": cache}, "is for recipes of masks")
+        if store is None or encoder is None:
+            raise UsageError(f"--{'encoder' if store else 'store'}: needed for the recipe of a head; see --help")
+        trained = _train(order, chosen, store, encoder, quiet=quiet)
+    except UsageError as error:
         return fail(str(error), ExitCode.USAGE)
     except ModuleNotFoundError as error:
         return fail(f'{error.name} is not installed; run: pip install "dermoscope[train,store]"')
@@ -92,101 +115,68 @@ def train(
         return fail("interrupted; the same command with --resume goes on", ExitCode.INTERRUPTED)
     except OSError as error:
         return fail(f"{error.filename or manifest}: {error.strerror}" if error.strerror else str(error))
-    except (ValueError, FeatureError, StoreError) as error:
+    except (ValueError, FeatureError, StoreError, OutputError) as error:
         return fail(str(error))
     if not quiet:
-        _print(trained, request)
+        _print(trained, order, chosen)
     return ExitCode.DONE
 
 
-@dataclass(frozen=True)
-class _Request:
-    """What was typed, and the recipe it stands for."""
-
-    recipe: Recipe
-    name: str
-    manifest: Path
-    store: str
-    encoder: str
-    out: Path
-    variants: tuple[str, ...]
-    changes: tuple[str, ...]
-    allow_leaks: str | None
-    prints: Path | None
-    resamples: int
-    jobs: int
-
-    @property
-    def command(self) -> list[str | Path]:
-        """The command line; what is a `Path` in it is later shortened to its name."""
-        recipe = Path(self.name) if Path(self.name).is_file() else self.name
-        store = self.store if "://" in self.store else Path(self.store)
-        typed: list[str | Path] = ["dermoscope", "train", recipe, "--manifest", self.manifest, "--store", store]
-        typed += ["--encoder", Path(self.encoder), "--out", self.out]
-        typed += [part for variant in self.variants for part in ("--variant", variant)]
-        typed += [part for change in self.changes for part in ("--set", change)]
-        return [*typed, *([] if self.allow_leaks is None else ["--allow-leaks", self.allow_leaks])]
+def _refuse(given: Mapping[str, object], why: str) -> None:
+    for name, value in given.items():
+        if value is not None:
+            raise UsageError(f"{name}: {why}; leave it out")
 
 
-class _UsageError(Exception):
-    """What was typed cannot be done."""
-
-
-def _chosen(name: str, variants: tuple[str, ...], changes: tuple[str, ...], out: Path, *, resume: bool) -> Recipe:
+def _chosen(name: str, variants: tuple[str, ...], changes: tuple[str, ...], out: Path, *, resume: bool) -> AnyRecipe:
     """The recipe with its changes, if the run folder is new or holds a run of that very recipe to go on with."""
     from dermoscope.training.recipes import RECIPE_NAME, RecipeError, load_recipe, recipe_text
 
     try:
         recipe = load_recipe(name, variants=variants, changes=changes)
     except RecipeError as error:
-        raise _UsageError(str(error)) from None
+        raise UsageError(str(error)) from None
     # The recipe is written once there is something to learn from: what failed before that may simply begin again.
     kept = out / RECIPE_NAME
     begun = kept.exists()
     if out.exists() and not out.is_dir():
-        raise _UsageError(f"--out: {out} is a file; choose another")
+        raise UsageError(f"--out: {out} is a file; choose another")
     if resume and not begun:
-        raise _UsageError(f"--resume: there is no run in {out}; leave --resume out to begin one")
+        raise UsageError(f"--resume: there is no run in {out}; leave --resume out to begin one")
     if begun and not resume:
-        raise _UsageError(f"--out: {out} holds a run; go on with it by --resume, or choose another")
+        raise UsageError(f"--out: {out} holds a run; go on with it by --resume, or choose another")
     if resume and kept.read_text(encoding="utf-8") != recipe_text(recipe):
-        raise _UsageError(
+        raise UsageError(
             f"--resume: {kept} has other settings; give the same recipe, --variant and --set, or begin in another --out"
         )
     return recipe
 
 
-def _train(request: _Request, *, quiet: bool) -> TrainedHead:
+def _train(order: Order, recipe: Recipe, store: str, encoder: str, *, quiet: bool) -> TrainedHead:
     from dermoscope.cli.evaluations import steps
-    from dermoscope.data.manifest import check_manifest, read_manifest
     from dermoscope.encoders.folder import EncoderFolder
     from dermoscope.features.store import FeatureStore
     from dermoscope.training.head_run import train_head
-    from dermoscope.training.leaks import check_before_training, decide
-    from dermoscope.training.run_folder import RunFolder, RunRecord
 
-    recipe, folder = request.recipe, Path(request.encoder)
-    is_fingerprint = _FINGERPRINT.fullmatch(request.encoder) and not folder.exists()
-    fingerprint = request.encoder if is_fingerprint else EncoderFolder.load(folder).description.fingerprint
-    check_manifest(request.manifest, files=False)
-    records = list(read_manifest(request.manifest))
-    features = FeatureStore.open(request.store, fingerprint)
+    folder = Path(encoder)
+    is_fingerprint = _FINGERPRINT.fullmatch(encoder) and not folder.exists()
+    fingerprint = encoder if is_fingerprint else EncoderFolder.load(folder).description.fingerprint
+    records = order.records(needs=())
+    features = FeatureStore.open(store, fingerprint)
+    source: list[str | Path] = ["--store", store if "://" in store else Path(store), "--encoder", folder]
     with steps(quiet=quiet) as on_step:
         on_step("looking for leaks between splits", 0, 0)
-        check = check_before_training(request.manifest, request.out, cache=request.prints, jobs=request.jobs)
-        leaks = decide(check, request.allow_leaks)
-        record = RunRecord.begin(command=request.command, seeds=recipe.seeds, records=records, check=check, leaks=leaks)
-        with RunFolder(request.out, record) as run:
+        with order.begin(records, recipe.seeds, source) as run:
             return train_head(
                 recipe,
                 records,
                 features,
                 fingerprint,
                 run,
-                request.out,
+                order.out,
                 on_epoch=_Epochs(recipe, on_step),
                 on_step=lambda what: on_step(what, 0, 0),
-                resamples=request.resamples,
+                resamples=order.resamples,
             )
 
 
@@ -204,7 +194,7 @@ class _Epochs:
         self._on_step(f"seed {line.seed}, epoch {line.epoch}: {shown}", done, self._each * len(self._seeds))
 
 
-def _print(trained: TrainedHead, request: _Request) -> None:
+def _print(trained: TrainedHead, order: Order, recipe: Recipe) -> None:
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -217,7 +207,7 @@ def _print(trained: TrainedHead, request: _Request) -> None:
     console = Console(highlight=False, soft_wrap=True)
     samples = ", ".join(f"{name} {count:,}" for name, count in trained.samples.items())
     epochs = f", {len(trained.epochs)} epochs" if trained.epochs else ""
-    console.print(f"{request.recipe.name}: learnt from {samples}{epochs}, in {duration(trained.seconds)}")
+    console.print(f"{recipe.name}: learnt from {samples}{epochs}, in {duration(trained.seconds)}")
     any_score = next(iter(trained.scores.values()))
     console.print(f"Validation, {any_score.n:,} images of {any_score.groups:,} lesions, 95 % intervals by lesion:")
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
@@ -233,11 +223,11 @@ def _print(trained: TrainedHead, request: _Request) -> None:
     absent = [name for name in description.classes if name not in trained.samples]
     if absent:
         console.print(f"No training images, so never answered: {', '.join(absent)}", style="yellow")
-    console.print(Text(f"\nThe run: {printable(request.out)}", style="bold"))
+    console.print(Text(f"\nThe run: {printable(order.out)}", style="bold"))
     console.print(
         Text(
-            f"Score its test images: dermoscope evaluate {printable(request.out)} --manifest "
-            f"{printable(request.manifest)} --out {printable(request.out)}/test"
+            f"Score its test images: dermoscope evaluate {printable(order.out)} --manifest "
+            f"{printable(order.manifest)} --out {printable(order.out)}/test"
         )
     )
     console.print(RESEARCH_USE, style="dim")

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dermoscope.images import field_of_view, working_copy
-from dermoscope.segment.prompts import Prompt, saliency_boxes
+from dermoscope.segment.prompts import Prompt, no_prompt, saliency_boxes
 from dermoscope.segment.saliency import lesion_saliency, salient_region
-from dermoscope.segment.selection import Candidate, SelectionRules, select_mask
+from dermoscope.segment.selection import WON, Candidate, SelectionRules, select_mask
 
 Decode = Callable[[Sequence[Prompt]], tuple[NDArray[np.float32], NDArray[np.float32]]]
 """Decodes N prompts on one image: mask logits `[N, 4, h, w]` over the image and predicted IoU `[N, 4]`."""
+
+AutomaticPrompts = Literal["no prompt", "saliency boxes", "no prompt and saliency boxes"]
+"""What a decoder is asked with: one that learnt what a lesion is needs nothing, others need boxes."""
 
 FALL_BACK = "colour saliency"
 
@@ -24,8 +28,7 @@ class AutomaticMask:
     """One lesion mask at the decoder's resolution, and how it came about.
 
     Attributes:
-        logits: `[h, w]` float32 over the image, positive inside the lesion; none if neither the decoder nor the colour
-            found a lesion of a sensible size.
+        logits: `[h, w]` float32 over the image, positive inside the lesion; none if no lesion was found.
         prompt: Name of the prompt behind the mask; `colour saliency` where no mask of the decoder survived, empty where
             there is no mask.
         score: Score of the chosen mask, 0 to 1; 0 unless the decoder made it.
@@ -44,28 +47,47 @@ def segment_automatically(
     rules: SelectionRules | None = None,
     *,
     view: NDArray[np.bool_] | None = None,
+    prompts: AutomaticPrompts = "saliency boxes",
 ) -> AutomaticMask:
-    """Find the lesion with prompts that nobody has to give. Calls the decoder once, with four boxes.
+    """Find the lesion with prompts that nobody has to give. Calls the decoder once.
+
+    What the decoder answers to no prompt is taken as it is, also where that is "no lesion". Where there are boxes, the
+    best mask by the rules is taken, and where none of them survives, the coloured region.
 
     Args:
         rgb: 8-bit image of shape (height, width, 3) in its true aspect ratio, 256 pixels or more on the long side.
         decode: The decoder on this image's embedding; prompts are given in pixels of `rgb`.
         rules: Constants that depend on the decoder; by default those for LiteMedSAM.
         view: Field of view of the image's `working_copy`, if it is already known.
+        prompts: What the decoder is asked with.
     """
     rules = rules or SelectionRules()
     height, width = rgb.shape[:2]
     small = working_copy(rgb)
     view = field_of_view(small) if view is None else view
-    saliency = lesion_saliency(small, view)
-    prompts = saliency_boxes(saliency, width, height)
-    logits, predicted_iou = decode(prompts)
-    selection = select_mask(logits, predicted_iou, [prompt.name for prompt in prompts], small, view, rules)
+    asked = [] if prompts == "saliency boxes" else [no_prompt()]
+    saliency = None
+    if prompts != "no prompt":
+        saliency = lesion_saliency(small, view)
+        asked += saliency_boxes(saliency, width, height)
+    logits, predicted_iou = decode(asked)
+    selection = select_mask(logits, predicted_iou, [prompt.name for prompt in asked], small, view, rules)
+    if saliency is None:
+        return _as_answered(logits[0, rules.mask_tokens[0]], selection.candidates[0])
     if selection.chosen is None:
         return _from_colour(saliency, selection.candidates, rules)
     winner = selection.candidates[selection.chosen]
     index = selection.chosen // len(rules.mask_tokens)
     return AutomaticMask(logits[index, winner.token], winner.prompt, winner.score, selection.candidates)
+
+
+def _as_answered(logits: NDArray[np.float32], candidate: Candidate) -> AutomaticMask:
+    """The decoder's answer to no prompt; how sure it is of it stands in for the score."""
+    if not (logits > 0).any():
+        return AutomaticMask(None, "", 0.0, (candidate,))
+    score = candidate.predicted_iou * candidate.stability
+    taken = replace(candidate, score=score, kept=True, reason=WON)
+    return AutomaticMask(logits, candidate.prompt, score, (taken,))
 
 
 def _from_colour(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dermoscope.encoders.inputs import EncoderInput, InputContract
-from dermoscope.engine import Graph
+from dermoscope.engine import NamedGraph
 from dermoscope.segment.prompts import PADDING_LABEL, Prompt
 
 PREVIOUS, HAS_PREVIOUS = "previous", "has_previous"
@@ -28,7 +28,7 @@ class PromptedDecoder:
 
     def __init__(
         self,
-        graph: Graph,
+        graph: NamedGraph,
         contract: InputContract,
         embedding: NDArray[np.float32],
         prepared: EncoderInput,

@@ -113,14 +113,14 @@ class _Member:
         stopping = self.recipe.stopping
         history: list[HeadEpoch] = []
         best_epoch, best, finished = 0, _copied(self.head), False
-        if path and (state := load_state(path, inputs)):
+        if path and (state := load_state(path, inputs, HeadEpoch)):
             history, best_epoch, best, finished = (
                 list(state.history),
                 state.best_epoch,
                 dict(state.best),
                 state.finished,
             )
-            self.head.load_state_dict(state.head)
+            self.head.load_state_dict(state.model)
             self.optimiser.load_state_dict(state.optimiser)
             if self.schedule.scheduler:
                 self.schedule.scheduler.load_state_dict(state.schedule)
@@ -141,13 +141,13 @@ class _Member:
 
     def _state(
         self, inputs: str, history: list[HeadEpoch], best_epoch: int, best: dict[str, Tensor], finished: bool
-    ) -> TrainerState:
+    ) -> TrainerState[HeadEpoch]:
         return TrainerState(
             inputs=inputs,
             history=tuple(history),
             best_epoch=best_epoch,
             finished=finished,
-            head=self.head.state_dict(),
+            model=self.head.state_dict(),
             best=best,
             optimiser=self.optimiser.state_dict(),
             schedule=self.schedule.scheduler.state_dict() if self.schedule.scheduler else {},

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import safetensors.torch
 from pydantic import ValidationError
@@ -14,9 +14,11 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from dermoscope.batch.files import replace_file
-from dermoscope.training.head_metrics import HeadEpoch
+from dermoscope.training.run_folder import EpochMetrics
 
-_SCHEMA = 1
+_SCHEMA = 2
+
+Epoch = TypeVar("Epoch", bound=EpochMetrics)
 
 
 class CheckpointError(ValueError):
@@ -24,7 +26,7 @@ class CheckpointError(ValueError):
 
 
 @dataclass(frozen=True)
-class TrainerState:
+class TrainerState(Generic[Epoch]):
     """A training between two epochs.
 
     No state of a random generator is here: every epoch starts its own from seed and number.
@@ -34,36 +36,38 @@ class TrainerState:
         history: Epochs so far.
         best_epoch: Number of the best one.
         finished: Whether there is none to come.
-        head: Tensors of the head now.
-        best: Tensors of the head after the best epoch.
+        model: Tensors of the model now.
+        best: Tensors of the model after the best epoch.
         optimiser: `state_dict` of the optimiser.
-        schedule: `state_dict` of the schedule; empty where the rate is constant.
+        schedule: `state_dict` of the schedule; empty where there is none.
+        average: Tensors of the moving average of the model; empty where there is none.
     """
 
     inputs: str
-    history: tuple[HeadEpoch, ...]
+    history: tuple[Epoch, ...]
     best_epoch: int
     finished: bool
-    head: Mapping[str, Tensor]
+    model: Mapping[str, Tensor]
     best: Mapping[str, Tensor]
     optimiser: dict[str, Any]
     schedule: dict[str, Any]
+    average: Mapping[str, Tensor] = field(default_factory=dict)
 
 
-def save_state(state: TrainerState, path: Path) -> None:
+def save_state(state: TrainerState[Epoch], path: Path) -> None:
     """Write a checkpoint: tensors as safetensors, all else as JSON in the header, so that the two never part.
 
     Raises:
         OutputError: If it cannot be written; the checkpoint before it is still there then.
     """
-    tensors = {f"head/{name}": tensor for name, tensor in state.head.items()}
-    tensors |= {f"best/{name}": tensor for name, tensor in state.best.items()}
+    parts = {"model": state.model, "best": state.best, "average": state.average}
+    tensors = {f"{part}/{name}": tensor for part, own in parts.items() for name, tensor in own.items()}
     for number, slots in state.optimiser["state"].items():
         tensors |= {f"optimiser/{number}/{name}": tensor for name, tensor in slots.items()}
     rest = {
         "schema": _SCHEMA,
         "inputs": state.inputs,
-        "history": [epoch.model_dump() for epoch in state.history],
+        "history": [one.model_dump() for one in state.history],
         "best_epoch": state.best_epoch,
         "finished": state.finished,
         "groups": state.optimiser["param_groups"],
@@ -72,12 +76,13 @@ def save_state(state: TrainerState, path: Path) -> None:
     replace_file(path, safetensors.torch.save(tensors, {"state": json.dumps(rest)}))
 
 
-def load_state(path: Path, inputs: str) -> TrainerState | None:
+def load_state(path: Path, inputs: str, epoch: type[Epoch]) -> TrainerState[Epoch] | None:
     """Read a checkpoint.
 
     Args:
         path: The file.
         inputs: Fingerprint of what is trained now.
+        epoch: What an epoch is recorded as.
 
     Returns:
         None if there is no checkpoint yet.
@@ -100,13 +105,14 @@ def load_state(path: Path, inputs: str) -> TrainerState | None:
             slots.setdefault(int(number), {})[slot] = tensor
         return TrainerState(
             inputs=inputs,
-            history=tuple(HeadEpoch.model_validate(epoch) for epoch in rest["history"]),
+            history=tuple(epoch.model_validate(one) for one in rest["history"]),
             best_epoch=rest["best_epoch"],
             finished=rest["finished"],
-            head=_under(tensors, "head/"),
+            model=_under(tensors, "model/"),
             best=_under(tensors, "best/"),
             optimiser={"state": slots, "param_groups": rest["groups"]},
             schedule=rest["schedule"],
+            average=_under(tensors, "average/"),
         )
     except (OSError, SafetensorError, KeyError, TypeError, ValidationError, json.JSONDecodeError) as error:
         raise CheckpointError(f"{path} is damaged ({type(error).__name__}); remove it to start again") from error

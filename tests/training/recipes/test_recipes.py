@@ -5,7 +5,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dermoscope.training.recipes import Recipe, RecipeError, load_recipe, recipe_names, recipe_text
+from dermoscope.training.recipes import (
+    Recipe,
+    RecipeError,
+    load_head_recipe,
+    load_mask_recipe,
+    load_recipe,
+    recipe_names,
+    recipe_text,
+)
 from dermoscope.training.recipes.schema import BalancedPart, FocalPart, LinearPart, MLPPart, NaturalPart
 
 VARIANTS = [(name, variant) for name in recipe_names() for variant in load_recipe(name).variants]
@@ -13,7 +21,8 @@ THESIS_VIEWS = ("original", "hflip", "rot90", "rot180", "rot270")
 
 
 def test_the_recipes_of_the_package() -> None:
-    assert recipe_names() == ("gate", "graz-gate", "graz-group", "graz-malignancy", "group", "malignancy")
+    heads = ("gate", "graz-gate", "graz-group", "graz-malignancy", "group", "malignancy")
+    assert recipe_names() == (*heads, "skinsam-decoder", "skinsam-full", "skinsam-lora", "unet")
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -30,7 +39,7 @@ def test_variants_change_something(name: str, variant: str) -> None:
 
 
 def test_published_settings_of_the_gate() -> None:
-    recipe = load_recipe("graz-gate")
+    recipe = load_head_recipe("graz-gate")
     assert recipe.loss == FocalPart(
         kind="focal", weights={"skin": 1.0, "not skin": 5.93}, gamma=2.0, pt_from_weighted=True
     )
@@ -38,7 +47,7 @@ def test_published_settings_of_the_gate() -> None:
     assert recipe.sampling.validation == BalancedPart(kind="balanced", per_class=400, views=THESIS_VIEWS)
     assert (recipe.optimiser.kind, recipe.optimiser.batch_size, recipe.optimiser.weight_decay) == ("adam", 16, 0.01)
     assert (recipe.stopping.patience, recipe.stopping.select, recipe.seeds) == (5, "accuracy", (42,))
-    script = load_recipe("graz-gate", variants=["script"])
+    script = load_head_recipe("graz-gate", variants=["script"])
     assert script.loss.kind == "cross-entropy"
     assert script.loss.weights == {"skin": 1.0, "not skin": 5.93}
     assert (script.optimiser.kind, script.optimiser.batch_size, script.schedule.kind) == ("adamw", 64, "one-cycle")
@@ -46,7 +55,7 @@ def test_published_settings_of_the_gate() -> None:
 
 
 def test_published_settings_of_the_group() -> None:
-    recipe = load_recipe("graz-group")
+    recipe = load_head_recipe("graz-group")
     assert recipe.head == MLPPart(kind="mlp", hidden=(512, 256), dropout=0.5)
     assert isinstance(recipe.loss, FocalPart)
     assert recipe.loss.gamma == 3.0
@@ -59,7 +68,7 @@ def test_published_settings_of_the_group() -> None:
         "cutmix": {"probability": 0.25, "alpha": 1.0},
     }
     assert (recipe.stopping.patience, recipe.stopping.select) == (5, "loss")
-    document = load_recipe("graz-group", variants=["document"])
+    document = load_head_recipe("graz-group", variants=["document"])
     assert document.head == MLPPart(kind="mlp", hidden=(512, 256), dropout=0.3)
     assert document.optimiser.model_dump() == {
         "kind": "adam", "learning_rate": 0.001, "weight_decay": 0.01, "batch_size": 16
@@ -68,26 +77,26 @@ def test_published_settings_of_the_group() -> None:
 
 
 def test_published_settings_of_malignancy() -> None:
-    recipe = load_recipe("graz-malignancy")
+    recipe = load_head_recipe("graz-malignancy")
     assert recipe.task.task.definition == "graz"
     assert recipe.loss == FocalPart(kind="focal", weights="inverse-frequency", gamma=2.0, pt_from_weighted=True)
     assert recipe.schedule.model_dump() == {"kind": "plateau", "factor": 0.5, "patience": 3}
     assert recipe.stopping.epochs == 50
-    assert load_recipe("graz-malignancy", variants=["script"]).optimiser.batch_size == 32
-    original = load_recipe("graz-malignancy", variants=["original"]).sampling.train
+    assert load_head_recipe("graz-malignancy", variants=["script"]).optimiser.batch_size == 32
+    original = load_head_recipe("graz-malignancy", variants=["original"]).sampling.train
     assert original == NaturalPart(kind="natural", views=("original",))
-    every = load_recipe("graz-malignancy", variants=["all-augmented"]).sampling.train
+    every = load_head_recipe("graz-malignancy", variants=["all-augmented"]).sampling.train
     assert every == NaturalPart(kind="natural", views=THESIS_VIEWS)
 
 
 @pytest.mark.parametrize("name", ["graz-gate", "graz-group", "graz-malignancy"])
 @pytest.mark.parametrize(("variant", "hidden"), [("128_64_16_DO01", (128, 64, 16)), ("64_16_DO01", (64, 16))])
 def test_published_sizes(name: str, variant: str, hidden: tuple[int, ...]) -> None:
-    assert load_recipe(name, variants=[variant]).head == MLPPart(kind="mlp", hidden=hidden, dropout=0.1)
+    assert load_head_recipe(name, variants=[variant]).head == MLPPart(kind="mlp", hidden=hidden, dropout=0.1)
 
 
 def test_changes_come_on_top_of_variants() -> None:
-    recipe = load_recipe(
+    recipe = load_head_recipe(
         "graz-group",
         variants=["document", "original"],
         changes=["optimiser.batch_size=8", "sampling.train.views=[vflip]", "head.kind=linear"],
@@ -98,7 +107,7 @@ def test_changes_come_on_top_of_variants() -> None:
 
 
 def test_a_change_reaches_what_the_recipe_leaves_out() -> None:
-    recipe = load_recipe("group", changes=["sampling.validation.views=[original, hflip]"])
+    recipe = load_head_recipe("group", changes=["sampling.validation.views=[original, hflip]"])
     assert recipe.sampling.validation.views == ("original", "hflip")
 
 
@@ -133,7 +142,7 @@ def test_there_and_back(name: str, tmp_path: Path) -> None:
 )
 def test_a_wrong_change_is_named(change: str, message: str) -> None:
     with pytest.raises(RecipeError) as refused:
-        load_recipe("graz-group", changes=[change])
+        load_head_recipe("graz-group", changes=[change])
     assert str(refused.value).startswith("recipe graz-group: ")
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
@@ -145,12 +154,12 @@ def test_a_wrong_change_is_named(change: str, message: str) -> None:
 )
 def test_a_missing_recipe_is_named(name: str, message: str) -> None:
     with pytest.raises(RecipeError, match=message.replace("?", r"\?")):
-        load_recipe(name)
+        load_head_recipe(name)
 
 
 def test_a_missing_variant_is_named() -> None:
     with pytest.raises(RecipeError, match=r"no variant 'doc'; known: document, original, all-augmented, 128"):
-        load_recipe("graz-group", variants=["doc"])
+        load_head_recipe("graz-group", variants=["doc"])
 
 
 @pytest.mark.parametrize(
@@ -171,14 +180,37 @@ def test_a_broken_file_is_one_clear_line(content: bytes, message: str, tmp_path:
     path = tmp_path / "mine.yaml"
     path.write_bytes(content)
     with pytest.raises(RecipeError, match=message) as refused:
-        load_recipe(str(path))
+        load_head_recipe(str(path))
     assert str(path) in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
 def test_an_unknown_definition_is_named() -> None:
-    settings = yaml.safe_load(recipe_text(load_recipe("malignancy"))) | {
+    settings = yaml.safe_load(recipe_text(load_head_recipe("malignancy"))) | {
         "task": {"question": "malignancy", "definition": "evil"}
     }
     with pytest.raises(ValueError, match="unknown malignancy definition 'evil'"):
         Recipe.model_validate(settings)
+
+
+def test_each_kind_of_recipe_is_known_by_what_it_learns() -> None:
+    assert load_mask_recipe("unet").model.kind == "unet"
+    with pytest.raises(RecipeError, match=r"skinsam-decoder is for masks"):
+        load_head_recipe("skinsam-decoder")
+    with pytest.raises(RecipeError, match=r"graz-gate is for a head"):
+        load_mask_recipe("graz-gate")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("prompts.none=0.9", r"do not sum to 1"),
+        ("model.trained=all", r"model.sam.trained"),
+        ("optimiser.learning_rte=1", r"did you mean learning_rate"),
+        ("loss.dic=1", r"did you mean dice"),
+        ("epochs=0", r"epochs"),
+    ],
+)
+def test_what_a_recipe_for_masks_may_not_say(change: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        load_mask_recipe("skinsam-decoder", changes=[change])

@@ -1,4 +1,4 @@
-"""Recipes: how a head is trained, as YAML that is read with `safe_load` into a checked model. Torch-free."""
+"""Recipes: how a head or a model for masks is trained, as YAML read with `safe_load` and checked. Torch-free."""
 
 from __future__ import annotations
 
@@ -12,9 +12,24 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from dermoscope.training.recipes.changes import changed, parse_change
+from dermoscope.training.recipes.masks import MaskRecipe
 from dermoscope.training.recipes.schema import Recipe
 
-__all__ = ["RECIPE_NAME", "Recipe", "RecipeError", "load_recipe", "recipe_names", "recipe_text"]
+__all__ = [
+    "RECIPE_NAME",
+    "AnyRecipe",
+    "MaskRecipe",
+    "Recipe",
+    "RecipeError",
+    "load_head_recipe",
+    "load_mask_recipe",
+    "load_recipe",
+    "recipe_names",
+    "recipe_text",
+]
+
+AnyRecipe = Recipe | MaskRecipe
+"""A recipe for a head, or for a model of lesion masks."""
 
 RECIPE_NAME = "recipe.yaml"
 """The recipe of a run, in its folder."""
@@ -39,7 +54,7 @@ def recipe_names() -> tuple[str, ...]:
     return tuple(sorted(path.name.removesuffix(".yaml") for path in files(__name__).iterdir() if _is_recipe(path.name)))
 
 
-def load_recipe(name: str, *, variants: Sequence[str] = (), changes: Sequence[str] = ()) -> Recipe:
+def load_recipe(name: str, *, variants: Sequence[str] = (), changes: Sequence[str] = ()) -> AnyRecipe:
     """Read a recipe, change it, and check it.
 
     Args:
@@ -69,7 +84,31 @@ def load_recipe(name: str, *, variants: Sequence[str] = (), changes: Sequence[st
     return _checked(settings, where)
 
 
-def recipe_text(recipe: Recipe) -> str:
+def load_head_recipe(name: str, *, variants: Sequence[str] = (), changes: Sequence[str] = ()) -> Recipe:
+    """A recipe for a head; see `load_recipe`.
+
+    Raises:
+        RecipeError: Also if it is one for masks.
+    """
+    recipe = load_recipe(name, variants=variants, changes=changes)
+    if isinstance(recipe, MaskRecipe):
+        raise RecipeError(f"recipe {name} is for masks, not for a head")
+    return recipe
+
+
+def load_mask_recipe(name: str, *, variants: Sequence[str] = (), changes: Sequence[str] = ()) -> MaskRecipe:
+    """A recipe for masks; see `load_recipe`.
+
+    Raises:
+        RecipeError: Also if it is one for a head.
+    """
+    recipe = load_recipe(name, variants=variants, changes=changes)
+    if not isinstance(recipe, MaskRecipe):
+        raise RecipeError(f"recipe {name} is for a head, not for masks")
+    return recipe
+
+
+def recipe_text(recipe: AnyRecipe) -> str:
     """A recipe as YAML, every setting spelt out; reading it gives the same recipe."""
     return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
 
@@ -109,30 +148,32 @@ def _parsed(text: str, where: str) -> Any:
         raise RecipeError(f"{where} is not YAML: {' '.join(str(error).split())}") from None
 
 
-def _checked(settings: dict[str, Any], where: str) -> Recipe:
+def _checked(settings: dict[str, Any], where: str) -> AnyRecipe:
+    schema: type[Recipe | MaskRecipe] = MaskRecipe if "learns" in settings else Recipe
     try:
-        return Recipe.model_validate(settings)
+        return schema.model_validate(settings)
     except ValidationError as error:
-        raise RecipeError(f"{where}: {'; '.join(_problems(error))}") from None
+        raise RecipeError(f"{where}: {'; '.join(_problems(error, schema))}") from None
 
 
-def _problems(error: ValidationError) -> list[str]:
+def _problems(error: ValidationError, schema: type[BaseModel]) -> list[str]:
     found = []
     for problem in error.errors(include_url=False):
         place = ".".join(str(part) for part in problem["loc"])
         message = problem["msg"].removeprefix("Value error, ")
         if problem["type"] == "extra_forbidden":
-            message = f"is no setting{_suggestion(place)}"
+            message = f"is no setting{_suggestion(place, schema)}"
         found.append(f"{place}: {message}" if place else message)
     return found
 
 
-def _suggestion(place: str) -> str:
+def _suggestion(place: str, schema: type[BaseModel]) -> str:
     """What the last word of a dotted key may have meant, among the settings of its part."""
-    model: type[BaseModel] | None = Recipe
+    parts_of_schema = _models(schema)
+    model: type[BaseModel] | None = schema
     *parts, last = place.split(".")
     for part in parts:
-        model = _PARTS.get(part, model)
+        model = parts_of_schema.get(part, model)
     near = get_close_matches(last, model.model_fields if model else (), n=1)
     return f"; did you mean {near[0]}?" if near else ""
 
@@ -149,6 +190,3 @@ def _models(model: type[BaseModel]) -> dict[str, type[BaseModel]]:
                     found[each] = inner
                 found |= _models(inner)
     return found
-
-
-_PARTS = _models(Recipe)

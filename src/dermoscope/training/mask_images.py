@@ -1,0 +1,93 @@
+"""One training image with its mask, read, made small, changed, and fitted into the encoder's square. Torch-free."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from dermoscope.data.manifest import Record
+from dermoscope.encoders.inputs import EncoderInput, InputContract, prepare
+from dermoscope.images import decode
+from dermoscope.training.augmentation import augment
+from dermoscope.training.recipes.augmentation import AugmentationPart
+
+_LEAST_SIDE = 256  # hair and JPEG artefacts need some pixels to be drawn on
+_INSIDE = 128
+
+
+@dataclass(frozen=True, eq=False)
+class MaskSample:
+    """What a model learns from one copy of one image.
+
+    Attributes:
+        prepared: The image, ready for the encoder.
+        target: `[side, side]` uint8, share of lesion in each cell of the model's answer, 0 to 255.
+    """
+
+    prepared: EncoderInput
+    target: NDArray[np.uint8]
+
+
+def mask_sample(
+    record: Record, contract: InputContract, side: int, part: AugmentationPart, *, seed: int, copy: int
+) -> MaskSample:
+    """Read one image with its mask; copies from 1 on are changed, each in its own way.
+
+    Args:
+        record: With a `mask_path`.
+        contract: How the encoder wants its images.
+        side: Side of the model's answer in cells, over the whole square.
+        part: How copies are changed.
+        seed: With the name of the image and the number of the copy, decides how.
+        copy: Number of the copy; 0 is the image as it is.
+
+    Raises:
+        ImageError: If a file cannot be read as an image.
+        ValueError: If image and mask differ in size.
+    """
+    rgb, mask = read_pair(record, max(_LEAST_SIDE, 2 * contract.size))
+    if copy:
+        digest = np.frombuffer(record.image_id.encode(), np.uint8)
+        rgb, mask = augment(rgb, mask, part, np.random.default_rng([seed, copy, *digest.tolist()]))
+    prepared = prepare(rgb, contract)
+    return MaskSample(prepared, fitted_mask(mask, prepared, contract, side))
+
+
+def read_pair(record: Record, side: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """An image `[H, W, 3]` and its mask `[H, W]`, with a long side of at most `side` pixels.
+
+    Raises:
+        ImageError: If a file cannot be read as an image.
+        ValueError: If the record has no mask, or image and mask differ in size.
+    """
+    if record.mask_path is None:
+        raise ValueError(f"{record.image_id} has no mask; give its mask_path in the manifest")
+    image, truth = decode(record.path), decode(record.mask_path)
+    if (image.width, image.height) != (truth.width, truth.height):
+        raise ValueError(
+            f"{record.mask_path} is {truth.width}x{truth.height}, its image is {image.width}x{image.height}; "
+            "a mask must have the size of its image"
+        )
+    scale = min(1.0, side / max(image.width, image.height))
+    if scale == 1.0:
+        return image.rgb, truth.rgb[..., 0] >= _INSIDE
+    size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
+    rgb = np.asarray(cv2.resize(image.rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return rgb, cv2.resize(truth.rgb[..., 0], size, interpolation=cv2.INTER_AREA) >= _INSIDE
+
+
+def fitted_mask(
+    mask: NDArray[np.bool_], prepared: EncoderInput, contract: InputContract, side: int
+) -> NDArray[np.uint8]:
+    """A mask `[H, W]` on the model's grid `[side, side]`, as the share of lesion in each cell, 0 to 255."""
+    columns, rows = (max(1, round(length * side / contract.size)) for length in (prepared.width, prepared.height))
+    target = np.zeros((side, side), np.uint8)
+    shrinking = columns < mask.shape[1]
+    full = np.where(mask, 255, 0).astype(np.float32)
+    interpolation = cv2.INTER_AREA if shrinking else cv2.INTER_LINEAR
+    small = np.asarray(cv2.resize(full, (columns, rows), interpolation=interpolation))
+    target[:rows, :columns] = np.clip(np.rint(small), 0, 255)
+    return target

@@ -1,0 +1,118 @@
+"""What a recipe for masks trains: a model that takes a batch and its prompts and answers with logits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol, cast
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from dermoscope.encoders.image_encoder import ImageEncoder
+from dermoscope.encoders.inputs import InputContract, input_contract
+from dermoscope.encoders.load import first_lines, load_encoder
+from dermoscope.encoders.registry import EncoderSpec, encoder_spec
+from dermoscope.encoders.shapes import HieraShape, TimmShape
+from dermoscope.encoders.weights import WeightsError, weight_files
+from dermoscope.segment.lora import add_low_rank
+from dermoscope.segment.mask_decoder import PromptedMaskDecoder
+from dermoscope.segment.unet import UNet
+from dermoscope.training.mask_prompts import PromptBatch
+from dermoscope.training.recipes.masks import MaskRecipe, SAMPart
+
+SINGLE_MASK = 0
+"""The decoder's output for one mask, which is what is trained."""
+
+
+class MaskModel(Protocol):
+    """Anything that a `MaskTrainer` trains."""
+
+    def __call__(self, inputs: Tensor, prompts: PromptBatch) -> tuple[Tensor, Tensor | None]:
+        """Logits `[B, S, S]`, and predicted intersections over union `[B]` or none."""
+        ...
+
+
+class SAMModel(nn.Module):
+    """Encoder, if it is trained, and prompted decoder.
+
+    Args:
+        decoder: The decoder.
+        encoder: Turns images into embeddings; none where the inputs are embeddings already.
+    """
+
+    def __init__(self, decoder: PromptedMaskDecoder, encoder: ImageEncoder | None = None) -> None:
+        super().__init__()
+        self.decoder, self.encoder = decoder, encoder
+
+    def forward(self, inputs: Tensor, prompts: PromptBatch) -> tuple[Tensor, Tensor]:
+        """Logits `[B, S, S]` and predicted intersections over union `[B]` of embeddings or images."""
+        embeddings = inputs if self.encoder is None else self.encoder(inputs)
+        masks, overlaps = self.decoder(
+            embeddings, prompts.points, prompts.labels, prompts.previous, prompts.has_previous
+        )
+        return masks[:, SINGLE_MASK], overlaps[:, SINGLE_MASK]
+
+
+class UNetModel(nn.Module):
+    """A U-Net, which takes no prompts.
+
+    Args:
+        network: The U-Net.
+    """
+
+    def __init__(self, network: UNet) -> None:
+        super().__init__()
+        self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def forward(self, inputs: Tensor, prompts: PromptBatch) -> tuple[Tensor, None]:  # noqa: ARG002 - as a `MaskModel`
+        """Logits `[B, S, S]` of images."""
+        return cast(Tensor, self.network(inputs.to(memory_format=torch.channels_last))), None
+
+
+def model_contract(recipe: MaskRecipe) -> tuple[EncoderSpec, InputContract]:
+    """The encoder that a recipe names, and how it wants its images.
+
+    Raises:
+        ValueError: If there is no such encoder, it does not take that size, or it has no mask decoder.
+    """
+    spec = encoder_spec(recipe.model.encoder)
+    if isinstance(recipe.model, SAMPart) and isinstance(spec.shape, TimmShape | HieraShape):
+        raise ValueError(f"model.encoder: {spec.name} brings no mask decoder that this recipe can train")
+    return spec, input_contract(spec, recipe.model.size, recipe.model.fit)
+
+
+def build_model(recipe: MaskRecipe, weights: Path) -> tuple[SAMModel | UNetModel, list[dict[str, object]]]:
+    """The model that a recipe names with its pretrained weights, and the groups of parameters to train.
+
+    Args:
+        recipe: What to do.
+        weights: The safetensors file of the whole model, or of the CNN for a U-Net.
+
+    Raises:
+        WeightsError: If the weights are missing or another model's.
+        ValueError: If the recipe names what cannot be.
+    """
+    spec, contract = model_contract(recipe)
+    torch.manual_seed(recipe.seed)
+    rate, share = recipe.optimiser.learning_rate, recipe.optimiser.encoder_share
+    state = {name: tensor for file in weight_files(weights) for name, tensor in load_file(file).items()}
+    try:
+        if not isinstance(recipe.model, SAMPart):
+            network = UNet.from_encoder_weights(state, spec.name)
+            new = [*network.decoder.parameters(), *network.classifier.parameters()]
+            body = list(network.encoder.parameters())
+            return UNetModel(network), [{"params": new, "lr": rate}, {"params": body, "lr": rate * share}]
+        decoder = PromptedMaskDecoder.from_state(contract.size, state)
+    except (RuntimeError, KeyError) as error:
+        raise WeightsError(f"{weights} does not hold the weights of {spec.name}: {first_lines(error)}") from None
+    groups: list[dict[str, object]] = [{"params": list(decoder.parameters()), "lr": rate}]
+    if recipe.model.trained == "decoder":
+        return SAMModel(decoder), groups
+    encoder = load_encoder(spec, weights)
+    if recipe.model.trained == "everything":
+        trained = list(encoder.parameters())
+    else:
+        trained = add_low_rank(encoder, recipe.model.lora.rank, recipe.model.lora.alpha)
+        share = 1.0  # the changes start from nothing
+    return SAMModel(decoder, encoder), [*groups, {"params": trained, "lr": rate * share}]

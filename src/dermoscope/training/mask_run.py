@@ -1,0 +1,367 @@
+"""One training of one model for lesion masks, from a manifest to a run folder with everything in it."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import safetensors.torch
+import torch
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from dermoscope import __version__
+from dermoscope.batch.files import replace_file, writing_to
+from dermoscope.data.manifest import Record
+from dermoscope.encoders.folder import EncoderFolder, EncoderFolderError
+from dermoscope.encoders.inputs import InputContract, prepare
+from dermoscope.encoders.registry import EncoderSpec
+from dermoscope.encoders.weights import weights_sha256
+from dermoscope.evaluation.masks import MASK_METRICS, MaskScores, MaskSummary, mask_scores, summarise
+from dermoscope.images import decode
+from dermoscope.segment.confidence import fit_expected_overlap
+from dermoscope.segment.lora import merge_low_rank
+from dermoscope.segment.mask_decoder import EMBEDDING_CHANNELS
+from dermoscope.segment.postprocess import finish_mask
+from dermoscope.segment.prompts import Prompt, no_prompt
+from dermoscope.segment.selection import stability_score
+from dermoscope.segment.simulated import jittered_box
+from dermoscope.training.embedding_cache import EmbeddingCache
+from dermoscope.training.encoder_export import export_encoder
+from dermoscope.training.head_trainer import TrainingError
+from dermoscope.training.mask_data import CachedData, ImageData, MaskData
+from dermoscope.training.mask_forecast import Forecast, forecast
+from dermoscope.training.mask_models import SAMModel, UNetModel, build_model, model_contract
+from dermoscope.training.mask_prompts import prompt_batch
+from dermoscope.training.mask_trainer import MaskTrainer, OnEpoch, OnStep
+from dermoscope.training.recipes import RECIPE_NAME, recipe_text
+from dermoscope.training.recipes.augmentation import NO_AUGMENTATION
+from dermoscope.training.recipes.masks import MaskRecipe, SAMPart
+from dermoscope.training.run_folder import EpochMetrics, RunFolder
+
+MODEL_NAME, DESCRIPTION_NAME = "model.safetensors", "model.json"
+CHECKPOINT_NAME = "checkpoint.safetensors"
+PROMPT_SOURCES = ("auto", "jittered box")
+SPLITS = ("train", "val")
+
+
+class MaskModelDescription(BaseModel):
+    """The contents of `model.json`.
+
+    Attributes:
+        schema_version: Of this file.
+        version: Of `dermoscope`.
+        recipe: Name of the recipe.
+        kind: `sam` or `unet`.
+        trained: What of it was trained.
+        encoder: Name of the encoder in the registry.
+        contract: How it wants its images.
+        weights_sha256: Of the weights it started from.
+        confidence_slope: With `confidence_intercept`, from the decoder's own score to the expected Dice; see
+            `dermoscope.segment.confidence`. Fitted on the validation images.
+        licence: Of the weights it started from.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = 1
+    version: str = Field(default=__version__)
+    recipe: str
+    kind: Literal["sam", "unet"]
+    trained: str
+    encoder: str
+    contract: InputContract
+    weights_sha256: str
+    confidence_slope: float
+    confidence_intercept: float
+    licence: str
+
+
+@dataclass(frozen=True)
+class TrainedMasks:
+    """What came out of a training.
+
+    Attributes:
+        description: What the model is.
+        epochs: Every epoch.
+        images: Images that were learnt from.
+        scores: Of the validation images at their own size, by prompt source and metric, with intervals by lesion.
+        seconds: Time of the training alone.
+    """
+
+    description: MaskModelDescription
+    epochs: tuple[EpochMetrics, ...]
+    images: int
+    scores: dict[str, dict[str, MaskSummary]]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Announcements:
+    """What is called while a training runs.
+
+    Attributes:
+        on_stage: With what is done next, in a few words.
+        on_forecast: With the time and room that the training will take.
+        on_copy: With the number of finished embeddings and of all.
+        on_step: With every step.
+        on_epoch: With every epoch.
+    """
+
+    on_stage: Callable[[str], None] = lambda _: None
+    on_forecast: Callable[[Forecast], None] = lambda _: None
+    on_copy: Callable[[int, int], None] = lambda _done, _all: None
+    on_step: OnStep = lambda _done, _all, _loss: None
+    on_epoch: OnEpoch = lambda _: None
+
+
+def train_masks(
+    recipe: MaskRecipe,
+    records: Sequence[Record],
+    weights: Path,
+    cache: Path,
+    run: RunFolder,
+    folder: Path,
+    *,
+    announce: Announcements | None = None,
+    threads: int = 2,
+    resamples: int = 1000,
+) -> TrainedMasks:
+    """Train, score and write; a checkpoint that lies in the folder is gone on from.
+
+    Writes `recipe.yaml`, `checkpoint.safetensors`, `model.safetensors` with `model.json`, beside the lines of
+    `metrics.jsonl`.
+
+    Args:
+        recipe: What to do.
+        records: The manifest, with splits and masks.
+        weights: Pretrained weights, as `build_model` takes them.
+        cache: Folder for what is computed once; it may be removed afterwards.
+        run: The run folder, begun; the caller leaves its context.
+        folder: Where that is.
+        announce: What to call on the way.
+        threads: Images read and embedded at once.
+        resamples: Of the bootstrap.
+
+    Raises:
+        TrainingError: If there is nothing to learn from or to choose on, or the loss is no longer finite.
+        WeightsError: If the weights cannot be used.
+        CacheError: If the cache is of another training.
+        CheckpointError: If the checkpoint is.
+        ImageError: If an image or a mask cannot be read.
+        ValueError: If a mask has another size than its image, or the recipe names what cannot be.
+        OutputError: If a folder cannot be written.
+    """
+    announce = announce or Announcements()
+    spec, contract = model_contract(recipe)
+    train, validation = (_of(records, split) for split in SPLITS)
+    replace_file(folder / RECIPE_NAME, recipe_text(recipe).encode())
+    model, groups = build_model(recipe, weights)
+    side = mask_side(recipe, contract)
+    data = _data(recipe, spec, contract, weights, cache, (train, validation), side, announce, threads)
+
+    def note(line: EpochMetrics) -> None:
+        run.add_metrics(line)
+        announce.on_epoch(line)
+
+    trainer = MaskTrainer(
+        recipe,
+        model,
+        groups,
+        scale=contract.size / side,
+        checkpoint=folder / CHECKPOINT_NAME,
+        on_epoch=note,
+        on_step=announce.on_step,
+    )
+    announce.on_stage("trying a few steps")
+    cells = (EMBEDDING_CHANNELS, contract.map_size, contract.map_size)
+    shape = cells if isinstance(data[0], CachedData) else (3, contract.size, contract.size)
+    announce.on_forecast(forecast(recipe, trainer, data[0], shape))
+    for split, part in zip(SPLITS, data, strict=True):
+        if isinstance(part, CachedData):
+            announce.on_stage(f"embedding the images of {split}")
+            part.cache.fill(threads=threads, on_progress=announce.on_copy)
+    announce.on_stage("training")
+    start = time.perf_counter()
+    epochs = trainer.fit(*data, inputs=_fingerprint(train, validation))
+    seconds = time.perf_counter() - start
+    announce.on_stage("scoring the validation images")
+    judged = list(judge(model, data[1], validation, contract, seed=recipe.seed))
+    scores = {
+        source: _summary([one.scores[source] for one in judged], validation, resamples)
+        for source in (PROMPT_SOURCES if judged[0].scores.keys() > {"auto"} else ("auto",))
+    }
+    slope, intercept = fit_expected_overlap([o.confidence for o in judged], [o.scores["auto"].dice for o in judged])
+    description = MaskModelDescription(
+        recipe=recipe.name,
+        kind=recipe.model.kind,
+        trained=recipe.model.trained if isinstance(recipe.model, SAMPart) else "everything",
+        encoder=spec.name,
+        contract=contract,
+        weights_sha256=weights_sha256(weights),
+        confidence_slope=slope,
+        confidence_intercept=intercept,
+        licence=spec.licence,
+    )
+    if isinstance(model, SAMModel) and model.encoder is not None:
+        merge_low_rank(model.encoder)
+    state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
+    replace_file(folder / MODEL_NAME, safetensors.torch.save(state))
+    replace_file(folder / DESCRIPTION_NAME, f"{description.model_dump_json(indent=2)}\n".encode())
+    final = {
+        f"{metric}, prompt: {source}": summary.estimate.value
+        for source, found in scores.items()
+        for metric, summary in found.items()
+    }
+    run.complete({recipe.name: {**final, "seconds of training": round(seconds, 3)}})
+    return TrainedMasks(description, epochs, len(train), scores, seconds)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One validation image.
+
+    Attributes:
+        scores: By prompt source, at the image's own size.
+        confidence: How sure the model is of its automatic mask, 0 to 1.
+    """
+
+    scores: dict[str, MaskScores]
+    confidence: float
+
+
+def judge(
+    model: SAMModel | UNetModel, data: MaskData, records: Sequence[Record], contract: InputContract, *, seed: int
+) -> Iterator[Judged]:
+    """Score a model on images as they are, at their own size: without a prompt, and from a jittered box.
+
+    Args:
+        model: In evaluation mode.
+        data: The images for the model.
+        records: The same images.
+        contract: How the model wants its images.
+        seed: Of the jitter.
+    """
+    random = np.random.default_rng([seed, 0])
+    model.eval()
+    for index, record in enumerate(records):
+        inputs, targets = data.batch(np.array([index]), 0)
+        assert record.mask_path is not None
+        truth = decode(record.mask_path).rgb[..., 0] > 128
+        small = (targets[0] >= 0.5).numpy()
+        prompts = {"auto": no_prompt()}
+        if not isinstance(model, UNetModel):
+            prompts["jittered box"] = jittered_box(small, random) if small.any() else no_prompt()
+        scores, confidence = {}, 0.0
+        for source, prompt in prompts.items():
+            logits, sure = _answer(model, inputs, prompt, contract, data.side)
+            scores[source] = mask_scores(_finished(logits, truth, contract), truth)
+            confidence = sure if source == "auto" else confidence
+        yield Judged(scores, confidence)
+
+
+def mask_side(recipe: MaskRecipe, contract: InputContract) -> int:
+    """Cells along one side of the mask that a recipe's model answers with."""
+    return 4 * contract.map_size if isinstance(recipe.model, SAMPart) else contract.size // 2
+
+
+def _of(records: Sequence[Record], split: str) -> list[Record]:
+    chosen = [record for record in records if record.split == split and record.mask_path is not None]
+    if not chosen:
+        raise TrainingError(
+            f"the manifest has no image with a mask in the split {split}; dermoscope data split makes it"
+        )
+    return chosen
+
+
+def _data(
+    recipe: MaskRecipe,
+    spec: EncoderSpec,
+    contract: InputContract,
+    weights: Path,
+    cache: Path,
+    records: tuple[list[Record], list[Record]],
+    side: int,
+    announce: Announcements,
+    threads: int,
+) -> tuple[MaskData, MaskData]:
+    """Training and validation images for the model: embeddings where the encoder stays as it is, else pictures."""
+    copies = {"train": recipe.copies, "val": 1}
+    if not (isinstance(recipe.model, SAMPart) and recipe.model.trained == "decoder"):
+        train, validation = (
+            ImageData(
+                part,
+                contract,
+                side,
+                recipe.augmentation if split == "train" else NO_AUGMENTATION,
+                copies=copies[split],
+                seed=recipe.seed,
+                threads=threads,
+            )
+            for split, part in zip(SPLITS, records, strict=True)
+        )
+        return train, validation
+    announce.on_stage("exporting the encoder")
+    encoder = _exported(spec, contract, weights, cache / "encoder")
+    filled = []
+    for split, part in zip(SPLITS, records, strict=True):
+        announce.on_stage(f"embedding {split}")
+        kept = EmbeddingCache(cache / split, encoder, part, recipe.augmentation, copies=copies[split], seed=recipe.seed)
+        kept.fill(threads=threads, on_progress=announce.on_copy)
+        filled.append(CachedData(kept))
+    return filled[0], filled[1]
+
+
+def _exported(spec: EncoderSpec, contract: InputContract, weights: Path, folder: Path) -> EncoderFolder:
+    """The encoder as a graph, made unless it is there already."""
+    try:
+        found = EncoderFolder.load(folder)
+        same = (found.description.contract, found.description.weights_sha256) == (contract, weights_sha256(weights))
+        if same:
+            return found
+    except EncoderFolderError:
+        pass
+    with writing_to(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    return EncoderFolder.load(export_encoder(spec, weights, contract, folder))
+
+
+def _fingerprint(*parts: Sequence[Record]) -> str:
+    digest = hashlib.sha256()
+    for records in parts:
+        for record in records:
+            digest.update(f"{record.image_id}\n{record.path.name}\n{record.sha256}\n".encode())
+        digest.update(b"\0")
+    return digest.hexdigest()
+
+
+def _answer(
+    model: SAMModel | UNetModel, inputs: torch.Tensor, prompt: Prompt, contract: InputContract, side: int
+) -> tuple[NDArray[np.float32], float]:
+    """Logits `[S, S]`, and the confidence of the mask as `segment_automatically` has it."""
+    with torch.inference_mode():
+        logits, overlaps = model(inputs, prompt_batch([prompt], contract.size / side))
+    mask = logits[0].float().numpy()
+    predicted = 1.0 if overlaps is None else float(np.clip(overlaps[0].float().numpy(), 0, 1))
+    return mask, predicted * stability_score(mask, 1.0) if (mask > 0).any() else 0.0
+
+
+def _finished(logits: NDArray[np.float32], truth: NDArray[np.bool_], contract: InputContract) -> NDArray[np.bool_]:
+    height, width = truth.shape
+    prepared = prepare(np.zeros((height, width, 3), np.uint8), contract)
+    rows, columns = (
+        max(1, round(length * len(logits) / contract.size)) for length in (prepared.height, prepared.width)
+    )
+    found = finish_mask(logits[:rows, :columns], width, height)
+    return np.zeros_like(truth) if found is None else found.mask
+
+
+def _summary(scores: Sequence[MaskScores], records: Sequence[Record], resamples: int) -> dict[str, MaskSummary]:
+    groups = [f"{record.source}/{record.group_id}" for record in records]
+    rows = summarise(scores, groups, resamples=resamples)
+    return {row.metric: row for row in rows if row.averaging == "per image" and row.metric in MASK_METRICS}

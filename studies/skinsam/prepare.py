@@ -1,0 +1,66 @@
+"""Writes the manifests of the mask study out of that of the main job, so that both have one split by lesion.
+
+    python studies/main-job/prepare.py --data $DERMOSCOPE_DATA --out runs/main-job
+    python studies/skinsam/prepare.py --of runs/main-job/manifest.csv --out runs/skinsam
+
+* `manifest.csv`: every image with a mask, and healthy skin with an empty one, so that "no lesion" is an answer, too.
+* `fewer-nevi.csv`: the same with at most 2,000 nevi of HAM10000 in `train`; they are two thirds of it and much alike.
+* `without-HAM10000.csv`, `without-ISIC2018.csv`: one source left out of `train` and `val`, for testing on it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from dermoscope.data.manifest import Record, read_manifest, write_manifest
+from dermoscope.images import decode
+
+HEALTHY = "healthy-skin"
+MOST_NEVI = 2000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--of", type=Path, required=True, help="manifest of studies/main-job/prepare.py")
+    parser.add_argument("--out", type=Path, default=Path("runs/skinsam"))
+    arguments = parser.parse_args()
+    records = list(with_masks(read_manifest(arguments.of), arguments.out / "empty-masks"))
+    write_manifest(records, arguments.out / "manifest.csv")
+    fewer = fewer_nevi(records)
+    write_manifest(fewer, arguments.out / "fewer-nevi.csv")
+    for source in sorted({record.source for record in records} - {HEALTHY}):
+        others = [r for r in fewer if r.source != source or r.split == "test"]
+        write_manifest(others, arguments.out / f"without-{source.replace(' ', '')}.csv")
+    print(f"{len(records)} images, {len(fewer)} with fewer nevi")
+
+
+def with_masks(records: Iterable[Record], empty: Path) -> Iterator[Record]:
+    """Those that have a mask, and healthy skin with one that is empty."""
+    empty.mkdir(parents=True, exist_ok=True)
+    for record in records:
+        if record.mask_path is not None:
+            yield record
+        elif record.source == HEALTHY:
+            height, width = decode(record.path).rgb.shape[:2]
+            path = empty / f"{record.image_id}.png"
+            Image.fromarray(np.zeros((height, width), np.uint8)).save(path)
+            # The image it was cut from has that name already.
+            name = f"{record.image_id}-healthy"
+            yield record.model_copy(update={"image_id": name, "mask_path": path, "lesion_id": record.group_id})
+
+
+def fewer_nevi(records: list[Record]) -> list[Record]:
+    """At most `MOST_NEVI` nevi of HAM10000 to learn from."""
+    nevi = [r.image_id for r in records if (r.source, r.diagnosis, r.split) == ("HAM10000", "NV", "train")]
+    dropped = set(random.Random(0).sample(nevi, max(0, len(nevi) - MOST_NEVI)))
+    return [record for record in records if record.image_id not in dropped]
+
+
+if __name__ == "__main__":
+    main()
