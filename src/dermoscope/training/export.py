@@ -26,11 +26,12 @@ from dermoscope.training.onnx_graph import export_onnx, largest_difference
 
 ENCODER, DECODER, GATE, HEADS = "encoder.onnx", "decoder.onnx", "gate.onnx", "heads.onnx"
 ENCODER_OUTPUTS = ("embedding", "feature", "statistics")
-_ENGINES: tuple[tuple[str, EngineName, Precision], ...] = (
+ENGINES: tuple[tuple[str, EngineName, Precision], ...] = (
     ("openvino, fastest precision", "openvino", "auto"),
     ("openvino, float32", "openvino", "float32"),
     ("onnxruntime, float32", "onnxruntime", "float32"),
 )
+"""What every graph is compared on: how it is called, engine, precision."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,14 @@ def export_sam_graphs(parts: TorchParts, contract: InputContract, folder: Path) 
         ENCODER_OUTPUTS,
         folder / ENCODER,
     )
+    export_decoder(parts.decoder, contract, folder / DECODER)
+
+
+def export_decoder(decoder: PromptedMaskDecoder, contract: InputContract, path: Path) -> None:
+    """Write the decoder's graph."""
+    cells = contract.map_size
     export_onnx(
-        parts.decoder,
+        decoder,
         {
             "embedding": torch.rand(1, 256, cells, cells),
             "points": torch.rand(3, 2, 2),
@@ -67,7 +74,7 @@ def export_sam_graphs(parts: TorchParts, contract: InputContract, folder: Path) 
             HAS_PREVIOUS: torch.tensor([0.0, 1.0, 1.0]),
         },
         ("masks", "overlaps"),
-        folder / DECODER,
+        path,
         dynamic={
             "points": {0: "prompts", 1: "points"},
             "labels": {0: "prompts", 1: "points"},
@@ -131,7 +138,7 @@ def check_graphs(
             for key, value in named.items():
                 references.setdefault(key, []).append(value.numpy())
     checks = []
-    for label, engine, precision in _ENGINES:
+    for label, engine, precision in ENGINES:
         graphs = {
             name: compile_graph(folder / name, engine=engine, precision=precision)
             for name in (ENCODER, DECODER, GATE, HEADS)

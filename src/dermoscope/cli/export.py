@@ -1,0 +1,69 @@
+"""`dermoscope export`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from cyclopts import Parameter
+
+from dermoscope.cli.exits import RESEARCH_USE, ExitCode, fail
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def export(
+    run: Path,
+    /,
+    *,
+    out: Path,
+    bundle: Path | None = None,
+    images: Annotated[tuple[str, ...], Parameter(show_default=False)] = (),
+    name: str = "",
+) -> int:
+    """Put the mask decoder of a training run into a bundle. Research use only, not a medical device.
+
+    The new bundle has the decoder of the run and all else of the other bundle, and is used like that one. For example:
+
+    dermoscope export runs/masks --out my-bundle
+
+    dermoscope analyze photos --bundle my-bundle --out results
+
+    Needs the training extra: pip install "dermoscope[train]".
+
+    Exit codes: 0 all done, 1 failed, 2 wrong usage.
+
+    Args:
+        run: Folder of a run of skinsam-decoder, or of another recipe for masks that leaves the encoder as it is.
+        out: Folder of the new bundle; it must not exist.
+        bundle: The other bundle; by default the one that comes with the package.
+        images: An image to compare the exported graph with torch on; may be given again.
+        name: Of the new bundle; by default that of the other one with the name of the recipe.
+    """
+    from dermoscope.batch.errors import OutputError
+    from dermoscope.bundle import Bundle, BundleError
+
+    if out.exists():
+        return fail(f"--out: {out} is there already; choose another", ExitCode.USAGE)
+    try:
+        from dermoscope.training.decoder_bundle import bundle_with_decoder
+
+        base = Bundle.load(bundle) if bundle else Bundle.default()
+        made = bundle_with_decoder(run, base, out, images=_decoded(images), name=name)
+    except ModuleNotFoundError as error:
+        return fail(f'{error.name} is not installed; run: pip install "dermoscope[train]"')
+    except (BundleError, OutputError, ValueError) as error:
+        return fail(str(error))
+    print(f"{out}: {made.name}, fingerprint {made.fingerprint}")
+    print(f"Use it: dermoscope analyze PHOTOS --bundle {out} --out results")
+    print(RESEARCH_USE)
+    return ExitCode.DONE
+
+
+def _decoded(images: Sequence[str]) -> list[NDArray[np.uint8]]:
+    from dermoscope.images import decode
+
+    return [decode(Path(image)).rgb for image in images]

@@ -1,0 +1,163 @@
+"""Scores lesion masks on test images by prompt source, and keeps every image's scores.
+
+    python studies/skinsam/evaluate.py --manifest runs/skinsam/manifest.csv --bundle bundle --out runs/skinsam/tuned
+    python studies/skinsam/evaluate.py --manifest runs/skinsam/manifest.csv --run runs/skinsam/unet --out runs/unet
+
+A bundle is asked as `dermoscope segment` asks it (`auto`), and with boxes made from the true mask, which flatter it:
+`jittered box` (every side moved with a standard deviation of 10 % of the box), `ground-truth box`. `--run` scores a
+U-Net, which takes no prompt. Masks are finished and scored at the size of the image, one lesion, no gate. Writes
+`scores.csv`, one row for each image and prompt, and `summary.json`; prints a table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dermoscope.bundle import Bundle
+from dermoscope.data.manifest import Record, read_manifest
+from dermoscope.encoders.inputs import prepare
+from dermoscope.engine import compile_graph
+from dermoscope.evaluation.masks import MaskScores, MaskSummary, mask_scores, summarise
+from dermoscope.images import decode
+from dermoscope.segment.automatic import segment_automatically
+from dermoscope.segment.postprocess import finish_mask
+from dermoscope.segment.prompted_decoder import PromptedDecoder
+from dermoscope.segment.simulated import ground_truth_box, jittered_box
+from dermoscope.segment.unet import UNet
+from dermoscope.training.decoder_bundle import load_mask_run
+
+Answers = Iterator[tuple[str, NDArray[np.float32] | None, float]]
+"""Prompt source, logits over the image or none, confidence."""
+Model = Callable[[NDArray[np.uint8], NDArray[np.bool_], np.random.Generator], Answers]
+HEALTHY = "healthy-skin"
+METRICS = ("dice", "jaccard", "thresholded_jaccard", "pixel_accuracy")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--manifest", type=Path, required=True)
+    model = parser.add_mutually_exclusive_group(required=True)
+    model.add_argument("--bundle", type=Path)
+    model.add_argument("--run", type=Path, help="run of the recipe unet")
+    parser.add_argument("--split", default="test", help="val while choosing, test once")
+    parser.add_argument("--source", help="images of this source alone")
+    parser.add_argument("--most", type=int, help="at most this many images of a source")
+    parser.add_argument("--prompts", choices=("no prompt", "saliency boxes", "no prompt and saliency boxes"))
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    records = [
+        r
+        for r in read_manifest(arguments.manifest)
+        if r.split == arguments.split and r.mask_path and arguments.source in (None, r.source)
+    ]
+    if arguments.most:
+        records = [r for name in sorted({r.source for r in records}) for r in thinned(records, name, arguments.most)]
+    ask = prompted(arguments.bundle, arguments.prompts) if arguments.bundle else unprompted(arguments.run)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    rows: list[tuple[Record, str, MaskScores, float]] = []
+    random = np.random.default_rng(0)
+    for number, record in enumerate(records, 1):
+        assert record.mask_path is not None
+        rgb, truth = decode(record.path).rgb, decode(record.mask_path).rgb[..., 0] > 128
+        for source, logits, confidence in ask(rgb, truth, random):
+            finished = None if logits is None else finish_mask(logits, truth.shape[1], truth.shape[0])
+            mask = np.zeros_like(truth) if finished is None else finished.mask
+            rows.append((record, source, mask_scores(mask, truth), confidence))
+        if number % 200 == 0:
+            print(f"{number} of {len(records)}", flush=True)
+    write_scores(rows, arguments.out / "scores.csv")
+    summary = summaries(rows)
+    (arguments.out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
+
+
+def thinned(records: Sequence[Record], source: str, most: int) -> list[Record]:
+    """Every so many of the images of a source."""
+    own = [record for record in records if record.source == source]
+    return own[:: max(1, len(own) // most)]
+
+
+def prompted(folder: Path, prompts: str | None) -> Model:
+    """A bundle's encoder and decoder, asked with nothing and with boxes from the truth."""
+    bundle = Bundle.load(folder)
+    parts = bundle.description
+    encoder, decoder = (compile_graph(bundle.graph_path(part)) for part in (parts.encoder, parts.decoder))
+    automatic: Any = prompts or parts.decoder.prompts
+
+    def ask(rgb: NDArray[np.uint8], truth: NDArray[np.bool_], random: np.random.Generator) -> Answers:
+        prepared = prepare(rgb, parts.encoder.input)
+        embedding = encoder({"image": prepared.image, "pool_weights": prepared.pool_weights})["embedding"]
+        decode_prompts = PromptedDecoder(decoder, parts.encoder.input, embedding, prepared, rgb.shape[:2])
+        found = segment_automatically(rgb, decode_prompts, parts.decoder.rules, prompts=automatic)
+        yield "auto", found.logits, found.score
+        if truth.any():
+            for prompt in (jittered_box(truth, random), ground_truth_box(truth)):
+                logits, overlaps = decode_prompts([prompt])
+                yield prompt.name, logits[0, 0], float(overlaps[0, 0])
+
+    return ask
+
+
+def unprompted(run: Path) -> Model:
+    """A U-Net in torch."""
+    description, state = load_mask_run(run)
+    network = UNet(description.encoder)
+    network.load_state_dict({name.removeprefix("network."): tensor for name, tensor in state.items()})
+    network.eval()
+
+    def ask(rgb: NDArray[np.uint8], _truth: NDArray[np.bool_], _random: np.random.Generator) -> Answers:
+        prepared = prepare(rgb, description.contract)
+        with torch.inference_mode():
+            logits = network(torch.from_numpy(prepared.image))[0].numpy()
+        rows, columns = (max(1, length // 2) for length in (prepared.height, prepared.width))
+        yield "auto", logits[:rows, :columns], 0.0
+
+    return ask
+
+
+def write_scores(rows: Sequence[tuple[Record, str, MaskScores, float]], path: Path) -> None:
+    """One row for each image and prompt."""
+    with path.open("w", newline="") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(
+            ["image_id", "source", "lesion_id", "diagnosis", "prompt", *METRICS, "hausdorff95", "confidence"]
+        )
+        for record, prompt, scores, confidence in rows:
+            numbers = [f"{getattr(scores, metric):.5f}" for metric in (*METRICS, "hausdorff95")]
+            cells = [record.image_id, record.source, record.group_id, record.diagnosis, prompt]
+            writer.writerow([*cells, *numbers, f"{confidence:.4f}"])
+
+
+def summaries(rows: Sequence[tuple[Record, str, MaskScores, float]]) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    """Every average, by data set and prompt, and a table of the means over images."""
+    found: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    for data in sorted({record.source for record, *_ in rows}):
+        for prompt in ("auto", "jittered box", "ground-truth box"):
+            chosen = [(r, s) for r, p, s, _ in rows if p == prompt and r.source == data]
+            if not chosen:
+                continue
+            types = [r.diagnosis or "unknown" for r, _ in chosen]
+            known = types if data != HEALTHY else None
+            scored = summarise([s for _, s in chosen], [r.group_id for r, _ in chosen], known)
+            found.setdefault(data, {})[prompt] = [asdict(one) for one in scored]
+            print(f"| {data} | {prompt} | {len(chosen)} | {' | '.join(means(scored))} |")
+    return found
+
+
+def means(scored: Sequence[MaskSummary]) -> list[str]:
+    """The means over images, in the order of `METRICS`."""
+    own = {one.metric: one.estimate for one in scored if one.averaging == "per image"}
+    return [str(own[metric]) for metric in METRICS]
+
+
+if __name__ == "__main__":
+    main()

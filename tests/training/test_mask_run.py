@@ -1,0 +1,125 @@
+"""From a manifest to a run folder, with the command a user types: a decoder on kept embeddings, LoRA, and a U-Net."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import timm
+from safetensors.torch import load_file, save_file
+
+from dermoscope import torchvision_guard  # noqa: F401
+from dermoscope.cli import main
+from dermoscope.data.manifest import write_manifest
+from dermoscope.training.mask_run import MaskModelDescription
+from tests.training.tiny_masks import pictures, sam_weights
+
+SPLITS = ("train",) * 6 + ("val",) * 3
+SHORT = ["--set", "epochs=2", "--set", "copies=2", "--set", "optimiser.batch_size=3", "--set", "precision=float32"]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("masks")
+    records = pictures(folder / "images", SPLITS)
+    write_manifest(records, folder / "manifest.csv")
+    write_manifest([r.model_copy(update={"split": "train"}) for r in records], folder / "no-val.csv")
+    write_manifest([r.model_copy(update={"lesion_id": "one"}) for r in records], folder / "leaky.csv")
+    sam_weights(folder / "sam.safetensors")
+    network = timm.create_model("tf_efficientnet_lite0")
+    save_file(network.state_dict(), folder / "lite0.safetensors")
+    return folder
+
+
+def arguments(world: Path, recipe: str, out: Path, *more: str, manifest: str = "manifest.csv") -> list[str]:
+    weights = "lite0.safetensors" if recipe == "unet" else "sam.safetensors"
+    size = "32" if recipe == "unet" else "16"
+    return [
+        "train", recipe, "--manifest", str(world / manifest), "--weights", str(world / weights), "--out", str(out),
+        "--resamples", "20", "--set", f"model.size={size}", *SHORT, *more,
+    ]  # fmt: skip
+
+
+def test_a_decoder_on_kept_embeddings(world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "run"
+    assert main(arguments(world, "skinsam-decoder", out)) == 0
+    shown = capsys.readouterr()
+    assert "This will take some" in shown.err
+    assert "for embeddings" in shown.err
+    assert "GB of memory" in shown.err
+    assert "skinsam-decoder: learnt from 6 images, 2 epochs" in shown.out
+    assert "Validation, 3 images of 3 lesions" in shown.out
+    for line in ("dice, prompt: auto", "thresholded jaccard, prompt: jittered box", "dermoscope export"):
+        assert line in shown.out
+    description = MaskModelDescription.model_validate_json((out / "model.json").read_bytes())
+    assert (description.kind, description.trained, description.contract.size) == ("sam", "decoder", 16)
+    assert all(name.startswith("decoder.") for name in load_file(out / "model.safetensors"))
+    lines = [json.loads(line) for line in (out / "metrics.jsonl").read_text().splitlines()]
+    assert [line["epoch"] for line in lines] == [1, 2]
+    run = json.loads((out / "run.json").read_text())
+    assert run["state"] == "complete"
+    assert set(run["metrics"]["skinsam-decoder"]) >= {"dice, prompt: auto", "jaccard, prompt: jittered box"}
+    assert run["command"].startswith(
+        "dermoscope train skinsam-decoder --manifest manifest.csv --weights sam.safetensors"
+    )
+    assert str(tmp_path) not in (out / "run.json").read_text()
+
+    weights = (out / "model.safetensors").read_bytes()
+    assert main(arguments(world, "skinsam-decoder", out, "--resume", "--quiet")) == 0
+    assert (out / "model.safetensors").read_bytes() == weights
+    assert main(["export", str(out), "--out", str(tmp_path / "bundle")]) == 1
+    assert "was trained on litemedsam at 16 px" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("recipe", "trained"), [("skinsam-lora", "decoder and lora"), ("skinsam-full", "everything")])
+def test_what_changes_the_encoder_keeps_it_plain(world: Path, tmp_path: Path, recipe: str, trained: str) -> None:
+    out = tmp_path / "run"
+    assert main(arguments(world, recipe, out, "--quiet")) == 0
+    assert not (out / "cache").exists()
+    state = load_file(out / "model.safetensors")
+    assert {name.split(".")[0] for name in state} == {"decoder", "encoder"}
+    assert not [name for name in state if "parametrizations" in name]
+    assert json.loads((out / "model.json").read_text())["trained"] == trained
+
+
+def test_a_unet_takes_no_prompt(world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "run"
+    assert main(arguments(world, "unet", out)) == 0
+    shown = capsys.readouterr().out
+    assert "dice, prompt: auto" in shown
+    assert "jittered box" not in shown
+    assert "dermoscope export" not in shown
+
+
+@pytest.mark.parametrize(
+    ("more", "manifest", "code", "message"),
+    [
+        ([], "no-val.csv", 1, "no image with a mask in the split val"),
+        ([], "leaky.csv", 1, "lesion"),
+        (["--store", "x"], "manifest.csv", 2, "--store: is for recipes of heads"),
+        (["--set", "model.encoder=sam2_hiera_tiny"], "manifest.csv", 1, "no mask decoder that this recipe can train"),
+        (["--set", "model.size=17"], "manifest.csv", 1, "size must be a multiple"),
+    ],
+)
+def test_what_cannot_be_trained(
+    world: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    more: list[str],
+    manifest: str,
+    code: int,
+    message: str,
+) -> None:
+    assert main(arguments(world, "skinsam-decoder", tmp_path / "run", *more, manifest=manifest)) == code
+    assert message in capsys.readouterr().err
+
+
+def test_weights_of_another_model_are_named(world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = arguments(world, "skinsam-decoder", tmp_path / "run")
+    given[given.index(str(world / "sam.safetensors"))] = str(world / "lite0.safetensors")
+    assert main(given) == 1
+    assert "lite0.safetensors does not hold the weights of litemedsam" in capsys.readouterr().err
+    del given[given.index("--weights") : given.index("--weights") + 2]
+    assert main(given) == 2
+    assert "--weights: name the pretrained weights" in capsys.readouterr().err
