@@ -14,23 +14,50 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
-__all__ = ["Analysis", "Analyzer", "Bundle", "Outcome", "__version__", "analyze", "analyze_batch", "load"]
+__all__ = [
+    "Analysis",
+    "Analyzer",
+    "Bundle",
+    "MaskOptions",
+    "OpenImage",
+    "Outcome",
+    "Segmentation",
+    "Segmenter",
+    "__version__",
+    "analyze",
+    "analyze_batch",
+    "load",
+    "load_segmenter",
+    "segment_batch",
+    "segment_image",
+]
 
 if TYPE_CHECKING:
     from dermoscope.analysis import Analysis
     from dermoscope.analyzer import Analyzer, Outcome
     from dermoscope.analyzer import load_analyzer as load
-    from dermoscope.api import analyze, analyze_batch
+    from dermoscope.api import analyze, analyze_batch, segment_batch, segment_image
     from dermoscope.bundle import Bundle
+    from dermoscope.open_image import MaskOptions, OpenImage
+    from dermoscope.segmentation import Segmentation
+    from dermoscope.segmenter import Segmenter, load_segmenter
 
 _HOME = {
     "Analysis": ("dermoscope.analysis", "Analysis"),
     "Analyzer": ("dermoscope.analyzer", "Analyzer"),
     "Bundle": ("dermoscope.bundle", "Bundle"),
+    "MaskOptions": ("dermoscope.open_image", "MaskOptions"),
+    "OpenImage": ("dermoscope.open_image", "OpenImage"),
     "Outcome": ("dermoscope.analyzer", "Outcome"),
+    "Segmentation": ("dermoscope.segmentation", "Segmentation"),
+    "Segmenter": ("dermoscope.segmenter", "Segmenter"),
     "analyze": ("dermoscope.api", "analyze"),
     "analyze_batch": ("dermoscope.api", "analyze_batch"),
     "load": ("dermoscope.analyzer", "load_analyzer"),
+    "load_segmenter": ("dermoscope.segmenter", "load_segmenter"),
+    # `dermoscope.segment` is the folder of that name.
+    "segment_batch": ("dermoscope.api", "segment_batch"),
+    "segment_image": ("dermoscope.api", "segment_image"),
 }
 
 

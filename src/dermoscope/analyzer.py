@@ -6,9 +6,6 @@ decode → quality → encoder (one pass) ─┬→ gate; heads: group, diagnosi
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,34 +14,19 @@ from numpy.typing import NDArray
 
 from dermoscope import taxonomy
 from dermoscope.analysis import Analysis, Gate, LesionMask, Malignancy, MaskCandidate
-from dermoscope.bundle import Bundle, Head
-from dermoscope.encoders.inputs import EncoderInput, prepare
+from dermoscope.bundle import Bundle
 from dermoscope.engine import EngineName, Precision, compile_graph
-from dermoscope.heads.calibration import calibrated_probabilities
 from dermoscope.heads.evidence import occlusion_evidence
-from dermoscope.images import (
-    MAX_PIXELS,
-    DecodedImage,
-    ImageError,
-    decode,
-    field_of_view,
-    quality_flags,
-    side_by_side,
-    working_copy,
-)
+from dermoscope.images import MAX_PIXELS, DecodedImage, field_of_view, quality_flags, side_by_side, working_copy
+from dermoscope.mask_model import Clock, EncodedImage, MaskModel, decoded, distribution
 from dermoscope.segment.automatic import AutomaticMask, segment_automatically
-from dermoscope.segment.confidence import expected_overlap
 from dermoscope.segment.postprocess import FinishedMask, finish_mask
-from dermoscope.segment.prompted_decoder import PromptedDecoder
 
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 NOT_SKIN_REASON = "the image does not look like skin"
 _WITHHOLDING_FLAGS = ("mostly frame",)
-# Masks and pictures gain nothing from more pixels than this on the long side while they are being computed; JPEG files
-# far above it are decoded at a fraction of their size.
-_DECODED_SIDE = 1024
 
 
 @dataclass(frozen=True)
@@ -94,15 +76,14 @@ class Analyzer:
     ) -> None:
         self.bundle = bundle
         self._max_pixels = max_pixels
-        parts = bundle.description
-        self._encoder, self._decoder = (
-            compile_graph(bundle.graph_path(part), engine=engine, precision=precision, threads=threads, streams=streams)
-            for part in (parts.encoder, parts.decoder)
-        )
+        self._model = MaskModel(bundle, engine=engine, precision=precision, threads=threads, streams=streams)
         # All heads together cost about 4 ms; float32 keeps their probabilities equal across machines.
-        self._gate, self._heads = (
-            compile_graph(bundle.graph_path(part), engine=engine, precision="float32", threads=threads, streams=streams)
-            for part in (parts.gate, parts.heads)
+        self._heads = compile_graph(
+            bundle.graph_path(bundle.description.heads),
+            engine=engine,
+            precision="float32",
+            threads=threads,
+            streams=streams,
         )
 
     def analyze(
@@ -119,33 +100,32 @@ class Analyzer:
         Raises:
             ImageError: If the source cannot be read as an image.
         """
-        clock = _Clock()
+        clock = Clock()
         parts = self.bundle.description
         with clock("decode"):
-            image = _decoded(source, self._max_pixels)
+            image = decoded(source, self._max_pixels)
         with clock("quality"):
             small = working_copy(image.rgb)
             view = field_of_view(small)
             flags = quality_flags(small, size=(image.width, image.height), view=view)
         with clock("encode"):
-            prepared = prepare(image.rgb, parts.encoder.input)
-            encoded = self._encoder({"image": prepared.image, "pool_weights": prepared.pool_weights})
+            encoded = self._model.encode(image.rgb)
         with clock("classify"):
-            logits = self._heads({"feature": encoded["feature"]})
-            gate = self._judge_skin(encoded["statistics"])
+            logits = self._heads({"feature": encoded.feature})
+            gate = self._model.judge_skin(encoded)
             malignancy = self._malignancy(logits)
-            diagnosis = _distribution(parts.heads.diagnosis, logits)
+            diagnosis = distribution(parts.heads.diagnosis, logits)
         segmented = finished = None
         if gate.is_skin:
             with clock("segment"):
-                segmented = self._segment(encoded["embedding"], prepared, small, view)
+                segmented = self._segment(encoded, small, view)
             with clock("mask"):
                 finished = _finished(segmented, image)
         mask = finished.mask if finished else None
         drawing = None
         if picture:
             with clock("picture"):
-                evidence = self._evidence(encoded["embedding"], prepared) if gate.is_skin else None
+                evidence = self._evidence(encoded) if gate.is_skin else None
                 captions = ("image", "lesion mask", "evidence for malignancy")
                 drawing = side_by_side(image.rgb, mask=mask, evidence=evidence, captions=captions)
         reason = _abstain_reason(gate, flags)
@@ -158,7 +138,7 @@ class Analyzer:
             gate=gate,
             mask=self._mask_record(segmented, finished) if segmented and finished else None,
             diagnosis=diagnosis,
-            group=_distribution(parts.heads.group, logits),
+            group=distribution(parts.heads.group, logits),
             malignancy=malignancy,
             p_melanoma=self._melanoma(diagnosis, malignancy),
             abstained=bool(reason),
@@ -168,15 +148,9 @@ class Analyzer:
         )
         return Outcome(analysis, mask, drawing)
 
-    def _judge_skin(self, statistics: NDArray[np.float32]) -> Gate:
-        part = self.bundle.description.gate
-        p_skin = _distribution(part.head, self._gate({"statistics": statistics}))["skin"]
-        threshold = part.point.threshold
-        return Gate(is_skin=p_skin >= threshold, p_skin=p_skin, threshold=threshold)
-
     def _malignancy(self, logits: dict[str, NDArray[np.float32]]) -> Malignancy:
         heads = self.bundle.description.heads
-        probability = _distribution(heads.malignancy, logits)["malignant"]
+        probability = distribution(heads.malignancy, logits)["malignant"]
         return Malignancy(
             probability=probability,
             definition=heads.malignancy_definition,
@@ -195,18 +169,15 @@ class Analyzer:
         total = sum(weighted.values())
         return malignancy.probability * weighted.get("MEL", 0.0) / total if total else 0.0
 
-    def _segment(
-        self, embedding: NDArray[np.float32], prepared: EncoderInput, small: Image, view: Mask
-    ) -> AutomaticMask:
-        parts = self.bundle.description
-        decoder = PromptedDecoder(self._decoder, parts.encoder.input, embedding, prepared, small.shape[:2])
-        return segment_automatically(small, decoder, parts.decoder.rules, view=view, prompts=parts.decoder.prompts)
+    def _segment(self, encoded: EncodedImage, small: Image, view: Mask) -> AutomaticMask:
+        part = self.bundle.description.decoder
+        decode = self._model.decoder_on(encoded, small.shape[:2])
+        return segment_automatically(small, decode, part.rules, view=view, prompts=part.prompts)
 
     def _mask_record(self, segmented: AutomaticMask, finished: FinishedMask) -> LesionMask:
-        part = self.bundle.description.decoder
         return LesionMask(
             prompt=segmented.prompt,
-            confidence=expected_overlap(segmented.score, part.confidence_slope, part.confidence_intercept),
+            confidence=self._model.confidence(segmented.score),
             area_fraction=finished.area_fraction,
             box=finished.box,
             outline=finished.outline,
@@ -223,8 +194,9 @@ class Analyzer:
             ),
         )
 
-    def _evidence(self, embedding: NDArray[np.float32], prepared: EncoderInput) -> NDArray[np.float32]:
-        evidence = occlusion_evidence(embedding[0], prepared.pool_weights[0, 0], self._log_odds)
+    def _evidence(self, encoded: EncodedImage) -> NDArray[np.float32]:
+        prepared = encoded.prepared
+        evidence = occlusion_evidence(encoded.embedding[0], prepared.pool_weights[0, 0], self._log_odds)
         cells = self.bundle.description.encoder.input
         rows = max(1, round(prepared.height * cells.map_size / cells.size))
         columns = max(1, round(prepared.width * cells.map_size / cells.size))
@@ -255,27 +227,6 @@ def load_analyzer(
     return Analyzer(loaded, engine=engine, precision=precision, threads=threads, streams=streams, max_pixels=max_pixels)
 
 
-class _Clock:
-    """Adds up the milliseconds of named stages."""
-
-    def __init__(self) -> None:
-        self.milliseconds: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self.milliseconds[stage] = round((time.perf_counter() - start) * 1e3, 3)
-
-
-def _decoded(source: str | Path | bytes | Image, max_pixels: int) -> DecodedImage:
-    if isinstance(source, np.ndarray):
-        if source.ndim != 3 or source.shape[2] != 3 or source.dtype != np.uint8 or not source.size:
-            raise ImageError("image", f"is an array {source.shape} of {source.dtype}, not [H, W, 3] of uint8")
-        return DecodedImage(source, source.shape[1], source.shape[0], format="")
-    return decode(source, max_pixels=max_pixels, max_side=_DECODED_SIDE)
-
-
 def _finished(segmented: AutomaticMask, image: DecodedImage) -> FinishedMask | None:
     return None if segmented.logits is None else finish_mask(segmented.logits, image.width, image.height)
 
@@ -285,11 +236,3 @@ def _abstain_reason(gate: Gate, flags: tuple[str, ...]) -> str:
         return NOT_SKIN_REASON
     withholding = [flag for flag in flags if flag in _WITHHOLDING_FLAGS]
     return f"the image is {withholding[0]}" if withholding else ""
-
-
-def _distribution(head: Head, logits: dict[str, NDArray[np.float32]]) -> dict[str, float]:
-    calibration = head.calibration
-    probabilities = calibrated_probabilities(
-        logits[head.output][0], calibration.temperature, np.array(calibration.bias)
-    )
-    return dict(zip(head.classes, probabilities.tolist(), strict=True))

@@ -1,10 +1,11 @@
 """From any mix of files, folders and patterns to a folder of results, however many images there are."""
 
+from dermoscope.batch.analyses import analyze_batch
 from dermoscope.batch.errors import BatchUsageError, OutputError
 from dermoscope.batch.inputs import count_inputs, find_inputs
 from dermoscope.batch.protocols import ImageAnalyzer
 from dermoscope.batch.results import Totals, read_results
-from dermoscope.batch.run import BatchSummary, Failure, Progress, analyze_batch
+from dermoscope.batch.run import BatchSummary, Failure, Progress
 
 __all__ = [
     "BatchSummary",

@@ -19,6 +19,9 @@ IMAGE_EXTENSIONS = frozenset({".bmp", ".dib", ".jfif", ".jpe", ".jpeg", ".jpg", 
 """What counts as an image inside a folder; a file that is named explicitly is always tried."""
 
 RESULTS_NAME = "results.jsonl"
+SEGMENTS_NAME = "segments.jsonl"
+LINES_NAMES = (RESULTS_NAME, SEGMENTS_NAME)
+"""One of these, and `RUN_NAME`, lie in every results folder."""
 RUN_NAME = "run.json"
 PICTURE_FOLDERS = ("masks", "pictures")
 """Folders of a results folder; a walk does not go into them, so a run never analyses its own output or another's."""
@@ -136,11 +139,11 @@ def _list(folder: str) -> tuple[list[str], list[str]]:
                 continue
             if entry.is_dir(follow_symlinks=False):
                 folders.append(entry.name)
-            elif entry.name in (RESULTS_NAME, RUN_NAME):
+            elif entry.name in (*LINES_NAMES, RUN_NAME):
                 marks.add(entry.name)
             elif _has_image_extension(entry.name) and not (entry.is_symlink() and _is_folder(entry.path)):
                 files.append(entry.name)
-    if marks == {RESULTS_NAME, RUN_NAME}:
+    if RUN_NAME in marks and len(marks) > 1:
         folders = [name for name in folders if name not in PICTURE_FOLDERS]
     return sorted(files), sorted(folders)
 

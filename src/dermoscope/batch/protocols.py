@@ -1,14 +1,32 @@
-"""What the runner asks of an analyzer, so that it runs with any object that has these few names."""
+"""What the runner asks of records, models and analyzers, so that it runs with any object that has these few names."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dermoscope.analysis import Analysis
+from dermoscope.analysis import Analysis, Status
+
+
+class ImageRecord(Protocol):
+    """What is written about one image."""
+
+    @property
+    def image_id(self) -> str:
+        """Name of the image within the run."""
+
+    @property
+    def status(self) -> Status:
+        """Whether it was done."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record as plain JSON types."""
+
+    def to_row(self) -> dict[str, str | int | float | bool | None]:
+        """Its row in the table."""
 
 
 class AnalyzedImage(Protocol):

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import cv2
 import numpy as np
@@ -18,7 +18,12 @@ from numpy.typing import NDArray
 from dermoscope.analysis import Analysis, Status
 from dermoscope.batch.errors import OutputError
 from dermoscope.batch.files import replacing, writing_to
+from dermoscope.batch.inputs import RESULTS_NAME, SEGMENTS_NAME
+from dermoscope.batch.protocols import ImageRecord
 from dermoscope.files import guard_formula
+from dermoscope.segmentation import SegmentationRecord
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,7 @@ class Totals:
         not_skin: Analysed images that the gate refused.
         withheld: Analysed images of skin whose answer is withheld for another reason.
         flagged: Analysed images with an answer, at or above the operating point.
+        empty: Segmented images without a mask.
     """
 
     images: int = 0
@@ -49,10 +55,30 @@ class Totals:
     not_skin: int = 0
     withheld: int = 0
     flagged: int = 0
+    empty: int = 0
+
+
+@dataclass(frozen=True)
+class ResultKind:
+    """What the lines of a results folder are.
+
+    Attributes:
+        lines: Name of the file with one line an image.
+        table: Name of the table made from it.
+        parse: From a line to its record; raises `ValueError` where it is none.
+        failed: The record of an image that could not be done, from image id, path and reason.
+        counts: Which fields of `Totals` a record that is done counts for, beside `images` and `done`.
+    """
+
+    lines: str
+    table: str
+    parse: Callable[[bytes], ImageRecord]
+    failed: Callable[[str, str, str], ImageRecord]
+    counts: Callable[[Any], Iterator[str]]
 
 
 class ResultsFile:
-    """`results.jsonl`, open for appending; every line reaches the operating system in one piece before the next.
+    """The lines of a run, open for appending; every line reaches the operating system in one piece before the next.
 
     Args:
         path: The file; need not exist.
@@ -82,13 +108,13 @@ class ResultsFile:
                 rest = rest[self._stream.write(rest) :]
 
 
-def encode_line(analysis: Analysis) -> bytes:
-    """One line of `results.jsonl`, with its line end.
+def encode_line(record: ImageRecord) -> bytes:
+    """One line of `results.jsonl` or `segments.jsonl`, with its line end.
 
     Raises:
         ValueError: If a number in it is not finite: such a line could not be read back.
     """
-    text = json.dumps(analysis.to_dict(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = json.dumps(record.to_dict(), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return f"{text}\n".encode()
 
 
@@ -108,12 +134,16 @@ def read_results(path: Path) -> Iterator[Analysis]:
     Raises:
         OutputError: If a line is not a result; the message names it.
     """
-    with path.open("rb") as stream:
-        for number, line in enumerate(stream, 1):
-            try:
-                yield Analysis.model_validate_json(line)
-            except ValueError as error:
-                raise _damaged(path, number) from error
+    return _read_lines(path, Analysis.model_validate_json)
+
+
+def read_segments(path: Path) -> Iterator[SegmentationRecord]:
+    """Every line of a `segments.jsonl`, one at a time.
+
+    Raises:
+        OutputError: If a line is not a result; the message names it.
+    """
+    return _read_lines(path, SegmentationRecord.model_validate_json)
 
 
 def recover_lines(path: Path) -> Iterator[ResultLine]:
@@ -149,40 +179,38 @@ def drop_lines(path: Path, is_superseded: Callable[[str], bool]) -> None:
                 target.write(line)
 
 
-def write_csv(lines: Path, table: Path, *, masks: bool) -> Totals:
-    """Write `results.csv` from `results.jsonl`, one row a line, and count.
+def write_csv(lines: Path, table: Path, *, masks: bool, kind: ResultKind | None = None) -> Totals:
+    """Write the table of a run from its lines, one row a line, and count.
 
     The format is that of RFC 4180. Numbers are written so that they read back exactly; text that a spreadsheet would
     run as a formula is guarded, see `dermoscope.files.guard_formula`.
 
     Args:
-        lines: `results.jsonl`.
+        lines: `results.jsonl`, or the lines of another kind.
         table: Where the table goes.
         masks: Whether mask files were written; if not, the column `mask` stays empty.
+        kind: What the lines are; analyses if left out.
 
     Raises:
         OutputError: If a line cannot be read or the table cannot be written.
     """
+    kind = kind or ANALYSES
     totals = dict.fromkeys(Totals.__dataclass_fields__, 0)
     with replacing(table) as raw, io.TextIOWrapper(raw, encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, _columns(lines))
+        writer = csv.DictWriter(stream, _columns(lines, kind))
         writer.writeheader()
-        for analysis in read_results(lines):
-            row = analysis.to_row() | ({} if masks else {"mask": None})
+        for record in _read_lines(lines, kind.parse):
+            row = record.to_row() | ({} if masks else {"mask": None})
             writer.writerow(
                 {name: guard_formula(value) if isinstance(value, str) else value for name, value in row.items()}
             )
-            for name in _counts(analysis):
+            is_done = record.status is Status.DONE
+            for name in ("images", *(("done", *kind.counts(record)) if is_done else ("failed",))):
                 totals[name] += 1
     return Totals(**totals)
 
 
-def _counts(analysis: Analysis) -> Iterator[str]:
-    yield "images"
-    if analysis.status is Status.FAILED:
-        yield "failed"
-        return
-    yield "done"
+def _counts_of_analysis(analysis: Analysis) -> Iterator[str]:
     if analysis.gate is not None and not analysis.gate.is_skin:
         yield "not_skin"
     elif analysis.abstained:
@@ -191,14 +219,40 @@ def _counts(analysis: Analysis) -> Iterator[str]:
         yield "flagged"
 
 
-def _columns(lines: Path) -> list[str]:
+def _counts_of_segmentation(segmentation: SegmentationRecord) -> Iterator[str]:
+    if not segmentation.is_skin:
+        yield "not_skin"
+    if segmentation.box is None:
+        yield "empty"
+
+
+ANALYSES = ResultKind(RESULTS_NAME, "results.csv", Analysis.model_validate_json, Analysis.failed, _counts_of_analysis)
+SEGMENTATIONS = ResultKind(
+    SEGMENTS_NAME,
+    "segments.csv",
+    SegmentationRecord.model_validate_json,
+    SegmentationRecord.failed,
+    _counts_of_segmentation,
+)
+
+
+def _read_lines(path: Path, parse: Callable[[bytes], R]) -> Iterator[R]:
+    with path.open("rb") as stream:
+        for number, line in enumerate(stream, 1):
+            try:
+                yield parse(line)
+            except ValueError as error:
+                raise _damaged(path, number) from error
+
+
+def _columns(lines: Path, kind: ResultKind) -> list[str]:
     """All lines come from one bundle, so the first success knows every class there is."""
-    first: Analysis | None = None
-    for analysis in read_results(lines):
-        first = first or analysis
-        if analysis.status is Status.DONE:
-            return list(analysis.to_row())
-    return list((first or Analysis(image_id="")).to_row())
+    first: ImageRecord | None = None
+    for record in _read_lines(lines, kind.parse):
+        first = first or record
+        if record.status is Status.DONE:
+            return list(record.to_row())
+    return list((first or kind.failed("", "", "")).to_row())
 
 
 def _parse(line: bytes) -> ResultLine | None:

@@ -12,13 +12,16 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dermoscope.analysis import Analysis
+import numpy as np
+from numpy.typing import NDArray
+
 from dermoscope.batch.errors import BatchUsageError
 from dermoscope.batch.files import replace_file, writing_to
-from dermoscope.batch.inputs import PICTURE_FOLDERS, RESULTS_NAME, BatchInput, check_paths, find_inputs
+from dermoscope.batch.inputs import PICTURE_FOLDERS, BatchInput, check_paths, find_inputs
 from dermoscope.batch.ledger import Claim, Ledger, State
-from dermoscope.batch.protocols import ImageAnalyzer
+from dermoscope.batch.protocols import ImageRecord, ModelIdentity
 from dermoscope.batch.results import (
+    ResultKind,
     ResultsFile,
     Totals,
     drop_lines,
@@ -28,7 +31,7 @@ from dermoscope.batch.results import (
     recover_lines,
     write_csv,
 )
-from dermoscope.batch.run_record import TABLE_NAME, Option, RunRecord, RunState, prepare_folder, remove_results
+from dermoscope.batch.run_record import Option, RunRecord, RunState, prepare_folder, remove_results
 from dermoscope.images import ImageError
 
 # Finished images that wait for a slow one before them cost only their record; images in memory are one a worker.
@@ -39,7 +42,7 @@ _FAILURES_KEPT = 10
 
 @dataclass(frozen=True)
 class Failure:
-    """An input that could not be analysed."""
+    """An input that could not be done."""
 
     path: str
     reason: str
@@ -51,8 +54,8 @@ class Progress:
 
     Attributes:
         seen: Inputs that are behind it, repeated ones included.
-        done: Images analysed in this run.
-        failed: Images that could not be analysed in this run.
+        done: Images done in this run.
+        failed: Images that could not be done in this run.
         skipped: Images that an earlier run had finished.
     """
 
@@ -67,8 +70,8 @@ class BatchSummary:
     """What a run did.
 
     Attributes:
-        done: Images analysed in this run.
-        failed: Images that could not be analysed in this run.
+        done: Images done in this run.
+        failed: Images that could not be done in this run.
         skipped: Images that an earlier run had finished.
         seconds: How long it took.
         out: The results folder.
@@ -87,39 +90,62 @@ class BatchSummary:
     totals: Totals | None
 
 
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What there is to write about one image.
+
+    Attributes:
+        record: Its line.
+        mask: `[H, W]` at the original size, or none.
+        picture: `[h, w, 3]` RGB, or none.
+    """
+
+    record: ImageRecord
+    mask: NDArray[np.bool_] | None
+    picture: NDArray[np.uint8] | None
+
+
+Work = Callable[[BatchInput, str], Answer]
+"""Does one image with a given image id; is called from several threads. What it raises is the reason in its row."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Result:
     line: bytes
     failure: Failure | None
 
 
-def analyze_batch(
+def run_batch(
     paths: Sequence[str | Path],
     out: Path,
-    analyzer: ImageAnalyzer,
+    work: Work,
     *,
-    jobs: int = 1,
-    pictures: bool = True,
-    masks: bool = True,
-    settings: Mapping[str, Option] | None = None,
-    overwrite: bool = False,
-    stop: threading.Event | None = None,
-    on_progress: Callable[[Progress], None] | None = None,
+    kind: ResultKind,
+    model: ModelIdentity,
+    jobs: int,
+    pictures: bool,
+    masks: bool,
+    settings: Mapping[str, Option] | None,
+    overwrite: bool,
+    stop: threading.Event | None,
+    on_progress: Callable[[Progress], None] | None,
 ) -> BatchSummary:
-    """Analyse every image behind some paths and write the results into one folder.
+    """Do every image behind some paths and write the results into one folder.
 
     Lines are written in the order of the inputs, so that two runs over the same files can be compared line by line.
     A folder that holds results of the same bundle, version and options is gone on with: finished images are skipped,
-    failed and changed ones are analysed again. Whatever goes wrong with one image is the reason in its row.
+    failed and changed ones are done again. Whatever goes wrong with one image is the reason in its row.
 
     Args:
         paths: Files, folders and patterns.
         out: The results folder; is made if need be.
-        analyzer: Analyses one image.
+        work: Does one image.
+        kind: What its records are.
+        model: The model behind them.
         jobs: Worker threads; as many images are in memory at once.
-        pictures: Whether to write `pictures/<image_id>.png`.
-        masks: Whether to write `masks/<image_id>.png`.
-        settings: How the analyzer was set up, where that changes results; recorded and compared like the options.
+        pictures: Whether pictures are written.
+        masks: Whether masks are written.
+        settings: What else decides what a result looks like; recorded and compared.
         overwrite: Whether to remove results that are there.
         stop: When set, the images in work are finished, the rest is left for the next run.
         on_progress: Is called in this thread after every input.
@@ -133,28 +159,28 @@ def analyze_batch(
     check_paths(paths)
     started = time.monotonic()
     record = RunRecord.begin(
-        bundle=analyzer.bundle.fingerprint,
-        bundle_name=analyzer.bundle.name,
+        bundle=model.fingerprint,
+        bundle_name=model.name,
         options={"pictures": pictures, "masks": masks, **(settings or {})},
         inputs=tuple(BatchInput(os.fspath(path)).name for path in paths),
     )
     record = prepare_folder(out, record, overwrite=overwrite)
     totals = None
-    lines = out / RESULTS_NAME
+    lines = out / kind.lines
     with Ledger(out) as ledger:
         if overwrite:
             ledger.clear()
             remove_results(out)
         record.write(out)
         ledger.recover(recover_lines(lines))
-        worker = _Worker(analyzer, out, pictures=pictures, masks=masks)
+        worker = _Worker(kind, work, out, pictures=pictures, masks=masks)
         with ResultsFile(lines) as results:
             run = _Run(ledger, results, worker, on_progress or (lambda _: None))
             interrupted = run.walk(paths, jobs, stop or threading.Event())
         if not interrupted:
             if ledger.has_superseded_lines():
                 drop_lines(lines, ledger.drop_if_superseded)
-            totals = write_csv(lines, out / TABLE_NAME, masks=masks)
+            totals = write_csv(lines, out / kind.table, masks=masks, kind=kind)
             record.finished(RunState.COMPLETE, done=totals.done, failed=totals.failed).write(out)
         else:
             record.finished(RunState.INTERRUPTED).write(out)
@@ -186,7 +212,7 @@ class _Run:
         """Take every input to its line, and say whether `stop` came before the last one."""
         queue: deque[tuple[Claim, Future[_Result]]] = deque()
         left_out = False
-        pool = ThreadPoolExecutor(jobs, thread_name_prefix="analyze")
+        pool = ThreadPoolExecutor(jobs, thread_name_prefix="batch")
         try:
             for found in find_inputs(paths):
                 if stop.is_set():
@@ -227,9 +253,9 @@ class _Run:
 class _Worker:
     """A worker thread's side: one image from its file to its mask, its picture and its line."""
 
-    def __init__(self, analyzer: ImageAnalyzer, out: Path, *, pictures: bool, masks: bool) -> None:
-        self._analyzer = analyzer
-        self._pictures = pictures
+    def __init__(self, kind: ResultKind, work: Work, out: Path, *, pictures: bool, masks: bool) -> None:
+        self._kind = kind
+        self._work = work
         self._masks = masks
         self._mask_folder, self._picture_folder = (out / name for name in PICTURE_FOLDERS)
         with writing_to(out):
@@ -244,15 +270,13 @@ class _Worker:
         try:
             if claim.input.problem:
                 raise ImageError(name, claim.input.problem)
-            outcome = self._analyzer.analyze(
-                Path(claim.input.path), image_id=image_id, path=name, picture=self._pictures
-            )
-            line = encode_line(outcome.analysis)
-            mask = None if outcome.mask is None or not self._masks else encode_mask(outcome.mask)
-            picture = None if outcome.picture is None else encode_picture(outcome.picture)
+            answer = self._work(claim.input, image_id)
+            line = encode_line(answer.record)
+            mask = None if answer.mask is None or not self._masks else encode_mask(answer.mask)
+            picture = None if answer.picture is None else encode_picture(answer.picture)
         except Exception as error:  # whatever a stranger's file sets off, it stops at this image
             failure = Failure(name, _reason(error))
-            line = encode_line(Analysis.failed(image_id, name, failure.reason))
+            line = encode_line(self._kind.failed(image_id, name, failure.reason))
         self._store(self._mask_folder / f"{image_id}.png", mask)
         self._store(self._picture_folder / f"{image_id}.png", picture)
         return _Result(line, failure)

@@ -14,13 +14,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from dermoscope import __version__
 from dermoscope.batch.errors import BatchUsageError
 from dermoscope.batch.files import replace_file, writing_to
-from dermoscope.batch.inputs import PICTURE_FOLDERS, RESULTS_NAME, RUN_NAME
+from dermoscope.batch.inputs import LINES_NAMES, PICTURE_FOLDERS, RUN_NAME
 from dermoscope.batch.ledger import LEDGER_NAME
 
 Option = str | int | float | bool | None
 
-TABLE_NAME = "results.csv"
-REPORT_NAME = "report.html"
+# Everything that the commands make of their lines at the end of a run.
+_MADE_FILES = ("results.csv", "report.html", "segments.csv", "coco.json")
 _INPUTS_SHOWN = 100
 
 
@@ -135,7 +135,7 @@ def remove_results(folder: Path) -> None:
         for name in PICTURE_FOLDERS:
             if (folder / name).is_dir():
                 shutil.rmtree(folder / name)
-        for name in (RESULTS_NAME, TABLE_NAME, REPORT_NAME):
+        for name in (*LINES_NAMES, *_MADE_FILES):
             (folder / name).unlink(missing_ok=True)
 
 
@@ -172,7 +172,7 @@ def _check_same(folder: Path, earlier: RunRecord, record: RunRecord) -> None:
             f"the results in {folder} were made differently: {'; '.join(differences)}. "
             "Replace them with --overwrite, or choose another --out"
         )
-    if (folder / RESULTS_NAME).exists() and not (folder / LEDGER_NAME).exists():
+    if any((folder / name).exists() for name in LINES_NAMES) and not (folder / LEDGER_NAME).exists():
         raise BatchUsageError(
             f"{folder / LEDGER_NAME} is missing, so nobody knows which inputs are done. "
             "Start again with --overwrite, or choose another --out"

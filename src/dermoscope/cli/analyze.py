@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import json as json_format
 from dataclasses import asdict
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from dermoscope.cli.batches import code_of, jobs_for, print_summary
 from dermoscope.cli.exits import RESEARCH_USE, ExitCode, fail
-from dermoscope.cli.machine import available_cores
 from dermoscope.cli.stopping import stop_on_signal
 
 if TYPE_CHECKING:
     from dermoscope.batch import BatchSummary
 
 Switch = Annotated[bool, Parameter(show_default=False)]
-
-_HANDFUL = 8
-_MOST_JOBS = 4
-_FAILURES_SHOWN = 5
 
 
 def analyze(
@@ -68,7 +63,7 @@ def analyze(
         json: Print the closing summary as JSON.
     """
     from dermoscope.analyzer import load_analyzer
-    from dermoscope.batch import BatchUsageError, OutputError, analyze_batch, find_inputs
+    from dermoscope.batch import BatchUsageError, OutputError, analyze_batch
     from dermoscope.batch.inputs import check_paths
     from dermoscope.bundle import BundleError
     from dermoscope.cli.progress import progress_display
@@ -81,8 +76,7 @@ def analyze(
     try:
         check_paths(paths)
         if jobs is None:
-            is_handful = len(list(islice(find_inputs(paths), _HANDFUL + 1))) <= _HANDFUL
-            jobs = 1 if is_handful else min(available_cores(), _MOST_JOBS)
+            jobs = jobs_for(paths)
         analyzer = load_analyzer(bundle, engine=engine, precision=precision, streams=max(jobs, 1), max_pixels=limit)
         settings = {
             "max_pixels": limit,
@@ -108,18 +102,13 @@ def analyze(
         return fail(str(error), ExitCode.USAGE)
     except (OutputError, BundleError, EngineError) as error:
         return fail(str(error))
-    code = _code_of(summary)
+    code = code_of(summary)
     if json:
         print(json_format.dumps(_as_json(summary, report, code), indent=2))
     elif not quiet:
-        _print_summary(summary, report)
+        look = [path for path in (report, out / "results.csv") if path]
+        print_summary(summary, verb="analysed", table="results.csv", totals=_totals(summary), look=look)
     return code
-
-
-def _code_of(summary: BatchSummary) -> ExitCode:
-    if summary.interrupted:
-        return ExitCode.INTERRUPTED
-    return ExitCode.PARTLY if summary.failed else ExitCode.DONE
 
 
 def _as_json(summary: BatchSummary, report: Path | None, code: ExitCode) -> dict[str, object]:
@@ -136,38 +125,11 @@ def _as_json(summary: BatchSummary, report: Path | None, code: ExitCode) -> dict
     }
 
 
-def _print_summary(summary: BatchSummary, report: Path | None) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    from dermoscope.cli.progress import duration
-    from dermoscope.images import printable
-
-    console = Console(highlight=False, soft_wrap=True)
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_column(justify="right", style="bold")
-    table.add_column()
-    table.add_column(style="dim")
-    table.add_row(f"{summary.done:,}", "analysed", f"in {duration(summary.seconds)}")
-    if summary.skipped:
-        table.add_row(f"{summary.skipped:,}", "skipped", "finished by an earlier run")
-    if summary.failed:
-        table.add_row(f"{summary.failed:,}", "failed", "each with its reason in results.csv")
-    if totals := summary.totals:
-        table.add_row(f"{totals.not_skin:,}", "not skin", "no answer given")
-        table.add_row(f"{totals.withheld:,}", "withheld", "no answer given, for the reason in results.csv")
-        table.add_row(f"{totals.flagged:,}", "flagged", "malignancy risk at or above the operating point")
-    console.print(table)
-    for failure in summary.failures[:_FAILURES_SHOWN]:
-        console.print(Text(f"  {printable(failure.path)}: {failure.reason}", style="yellow"))
-    if summary.failed > _FAILURES_SHOWN:
-        console.print(f"  and {summary.failed - _FAILURES_SHOWN:,} more")
-    if summary.interrupted:
-        console.print("\nInterrupted. Run the same command again to go on: finished images are skipped.")
-    else:
-        first, *others = (str(path) for path in (report, summary.out / "results.csv") if path)
-        console.print(Text(f"\nLook here first: {printable(first)}", style="bold"))
-        for path in others:
-            console.print(Text(f"For scripts:     {printable(path)}"))
-    console.print(RESEARCH_USE, style="dim")
+def _totals(summary: BatchSummary) -> list[tuple[int, str, str]]:
+    if summary.totals is None:
+        return []
+    return [
+        (summary.totals.not_skin, "not skin", "no answer given"),
+        (summary.totals.withheld, "withheld", "no answer given, for the reason in results.csv"),
+        (summary.totals.flagged, "flagged", "malignancy risk at or above the operating point"),
+    ]

@@ -15,11 +15,12 @@ _STRIP_PIXELS = 2**20
 _OUTLINE_TOLERANCE = 0.0015
 # Logit given to filled holes and removed islands: its sign counts, its size does not.
 _FAINT = 1e-3
+_NOWHERE = np.zeros((0, 2), np.float32)
 
 
 @dataclass(frozen=True, eq=False)
 class FinishedMask:
-    """One lesion in one piece, without holes.
+    """A mask at the size of the original: one lesion in one piece, unless several were asked for.
 
     Attributes:
         mask: Boolean array of the original height and width.
@@ -34,7 +35,15 @@ class FinishedMask:
     area_fraction: float
 
 
-def finish_mask(logits: NDArray[np.float32], width: int, height: int) -> FinishedMask | None:
+def finish_mask(
+    logits: NDArray[np.float32],
+    width: int,
+    height: int,
+    *,
+    further_pieces: float | None = None,
+    inside: NDArray[np.float32] = _NOWHERE,
+    outside: NDArray[np.float32] = _NOWHERE,
+) -> FinishedMask | None:
     """Enlarge logits to the original size and keep the largest piece, with its holes filled.
 
     The logits, not the mask, are interpolated, so the outline stays smooth. Pieces and holes are found on a copy of at
@@ -45,6 +54,9 @@ def finish_mask(logits: NDArray[np.float32], width: int, height: int) -> Finishe
         logits: Array of shape (h, w) that covers the image; positive is lesion.
         width: Width of the original image in pixels.
         height: Height of the original image in pixels.
+        further_pieces: Keep further pieces from this share of the largest one's area on, 0 to 1; none if left out.
+        inside: Clicks `[P, 2]` on the lesion, x and y in pixels of the original: a piece under one is kept as well.
+        outside: Clicks `[P, 2]` on the background: a hole under one stays open.
 
     Returns:
         The finished mask, or none if no pixel is positive.
@@ -54,7 +66,9 @@ def finish_mask(logits: NDArray[np.float32], width: int, height: int) -> Finishe
     bounded = np.asarray(cv2.resize(logits, size, interpolation=cv2.INTER_LINEAR), np.float32)
     if not (bounded > 0).any():
         return None
-    lesion = fill_holes(largest_piece(bounded > 0))
+    on_copy = np.array((size[0] / width, size[1] / height), np.float32)
+    kept = chosen_pieces(bounded > 0, further_pieces, _pixels(inside * on_copy, size))
+    lesion = _without_open_holes(fill_holes(kept), kept, _pixels(outside * on_copy, size))
     mask = lesion if size == (width, height) else _enlarged(bounded, lesion, width, height)
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
@@ -69,10 +83,47 @@ def finish_mask(logits: NDArray[np.float32], width: int, height: int) -> Finishe
 
 def largest_piece(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The largest connected piece (sharing edges, not corners) of a mask of shape (h, w)."""
+    return chosen_pieces(mask, None)
+
+
+def chosen_pieces(
+    mask: NDArray[np.bool_], further: float | None, clicked: NDArray[np.intp] | None = None
+) -> NDArray[np.bool_]:
+    """The largest connected piece of a mask, and others for a reason. Pieces share edges, not corners.
+
+    Args:
+        mask: Of shape (h, w).
+        further: Keep other pieces from this share of the largest one's area on, 0 to 1; none if left out.
+        clicked: Columns and rows `[P, 2]`; a piece that holds one is kept.
+    """
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
     if count < 2:
         return mask
-    return np.asarray(labels == 1 + int(stats[1:, cv2.CC_STAT_AREA].argmax()))
+    areas = stats[1:, cv2.CC_STAT_AREA]
+    kept = np.zeros(count, np.bool_)
+    kept[1 + int(areas.argmax())] = True
+    if further is not None:
+        kept[1:] |= areas >= further * areas.max()
+    if clicked is not None:
+        kept[labels[clicked[:, 1], clicked[:, 0]]] = True
+    kept[0] = False
+    return np.asarray(kept[labels])
+
+
+def _without_open_holes(
+    filled: NDArray[np.bool_], kept: NDArray[np.bool_], clicked: NDArray[np.intp]
+) -> NDArray[np.bool_]:
+    """The filled mask without those of its holes that hold a click."""
+    in_holes = [(x, y) for x, y in clicked.tolist() if filled[y, x] and not kept[y, x]]
+    if not in_holes:
+        return filled
+    _, labels = cv2.connectedComponents((filled & ~kept).astype(np.uint8), connectivity=4)
+    return filled & ~np.isin(labels, [labels[y, x] for x, y in in_holes])
+
+
+def _pixels(points: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.intp]:
+    """Columns and rows of the pixels of an image of some width and height that hold points."""
+    return np.clip(np.floor(points), 0, np.array(size) - 1).astype(np.intp)
 
 
 def _enlarged(logits: NDArray[np.float32], lesion: NDArray[np.bool_], width: int, height: int) -> NDArray[np.bool_]:

@@ -42,6 +42,16 @@ class PromptedDecoder:
         self._rows = max(1, round(prepared.height * cells))
         self._columns = max(1, round(prepared.width * cells))
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width of the logits it returns."""
+        return self._rows, self._columns
+
+    @property
+    def takes_previous(self) -> bool:
+        """Whether a prompt may have an earlier mask."""
+        return PREVIOUS in self._graph.inputs
+
     def __call__(self, prompts: Sequence[Prompt]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Decode prompts in one batch.
 
@@ -66,7 +76,7 @@ class PromptedDecoder:
 
     def _dense(self, prompts: Sequence[Prompt]) -> dict[str, NDArray[np.float32]]:
         """Earlier masks, put back where the padding was; nothing for a graph that takes none."""
-        if PREVIOUS not in self._graph.inputs:
+        if not self.takes_previous:
             if any(prompt.previous is not None for prompt in prompts):
                 raise ValueError("this decoder takes no earlier mask; give clicks and boxes alone")
             return {}

@@ -1,0 +1,69 @@
+"""Many images analysed into one results folder."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from dermoscope.batch.inputs import BatchInput
+from dermoscope.batch.protocols import ImageAnalyzer
+from dermoscope.batch.results import ANALYSES
+from dermoscope.batch.run import Answer, BatchSummary, Progress, run_batch
+from dermoscope.batch.run_record import Option
+
+
+def analyze_batch(
+    paths: Sequence[str | Path],
+    out: Path,
+    analyzer: ImageAnalyzer,
+    *,
+    jobs: int = 1,
+    pictures: bool = True,
+    masks: bool = True,
+    settings: Mapping[str, Option] | None = None,
+    overwrite: bool = False,
+    stop: threading.Event | None = None,
+    on_progress: Callable[[Progress], None] | None = None,
+) -> BatchSummary:
+    """Analyse every image behind some paths and write the results into one folder.
+
+    Lines are written in the order of the inputs, so that two runs over the same files can be compared line by line.
+    A folder that holds results of the same bundle, version and options is gone on with: finished images are skipped,
+    failed and changed ones are analysed again. Whatever goes wrong with one image is the reason in its row.
+
+    Args:
+        paths: Files, folders and patterns.
+        out: The results folder; is made if need be.
+        analyzer: Analyses one image.
+        jobs: Worker threads; as many images are in memory at once.
+        pictures: Whether to write `pictures/<image_id>.png`.
+        masks: Whether to write `masks/<image_id>.png`.
+        settings: How the analyzer was set up, where that changes results; recorded and compared like the options.
+        overwrite: Whether to remove results that are there.
+        stop: When set, the images in work are finished, the rest is left for the next run.
+        on_progress: Is called in this thread after every input.
+
+    Raises:
+        BatchUsageError: If the arguments cannot work, or the folder holds something that these results do not go with.
+        OutputError: If the folder cannot be written; what was written stays, and the next run goes on from there.
+    """
+
+    def work(found: BatchInput, image_id: str) -> Answer:
+        outcome = analyzer.analyze(Path(found.path), image_id=image_id, path=found.name, picture=pictures)
+        return Answer(outcome.analysis, outcome.mask, outcome.picture)
+
+    return run_batch(
+        paths,
+        out,
+        work,
+        kind=ANALYSES,
+        model=analyzer.bundle,
+        jobs=jobs,
+        pictures=pictures,
+        masks=masks,
+        settings=settings,
+        overwrite=overwrite,
+        stop=stop,
+        on_progress=on_progress,
+    )

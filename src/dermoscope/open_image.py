@@ -1,0 +1,293 @@
+"""One image behind the encoder: its mask, found without a prompt or made from clicks and a box, and corrected."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dermoscope.bundle import Bundle
+from dermoscope.images import field_of_view, side_by_side, working_copy
+from dermoscope.mask_model import Clock, MaskModel, decoded
+from dermoscope.segment.automatic import segment_automatically
+from dermoscope.segment.edges import snap_to_edges
+from dermoscope.segment.flips import Flip, FlippedDecoder, flip_pixels
+from dermoscope.segment.postprocess import FinishedMask, finish_mask
+from dermoscope.segment.prompts import LESION_LABEL, clicks
+from dermoscope.segment.selection import select_mask
+from dermoscope.segmentation import Segmentation
+
+Image = NDArray[np.uint8]
+UserBox = tuple[float, float, float, float]
+
+FURTHER_PIECE_SHARE = 0.2
+"""With `pieces="several"`, a further piece is kept from this share of the largest piece's area on."""
+
+_NO_POINTS = np.zeros((0, 2), np.float32)
+_NO_LABELS = np.zeros(0, np.int64)
+
+
+class PromptError(ValueError):
+    """Clicks or a box that cannot be meant for this image; the message names them and what is possible."""
+
+
+@dataclass(frozen=True)
+class MaskOptions:
+    """How masks are made.
+
+    Attributes:
+        gate: Make no automatic mask where the bundle's gate sees no skin.
+        pieces: Keep the largest piece alone, or further large ones as well: several lesions.
+        edges: Snap the outline to edges of the image, see `segment.edges`.
+        flips: Take the mean over the image and its mirror image, which costs a second pass of the encoder.
+    """
+
+    gate: bool = False
+    pieces: Literal["one", "several"] = "one"
+    edges: bool = False
+    flips: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class _Step:
+    """What the user has given so far, and what came of it."""
+
+    points: NDArray[np.float32]
+    labels: NDArray[np.int64]
+    box: UserBox | None
+    logits: NDArray[np.float32] | None
+    result: Segmentation
+
+
+class OpenImage:
+    """One image behind the encoder, with its mask as it stands; made by `Segmenter.open`. For one thread at a time.
+
+    Clicks add up: every `refine` counts those before it too, and starts from the mask as it stands if the bundle's
+    decoder takes an earlier mask. One that does not gets all clicks at once.
+
+    Args:
+        bundle: The model.
+        model: The same, compiled.
+        source: A file, the bytes of one, or an RGB image `[H, W, 3]` uint8.
+        options: How masks are made.
+        max_pixels: Files with more pixels are refused by their header.
+
+    Attributes:
+        width: Width of the original image in pixels.
+        height: Height of the original image in pixels.
+
+    Raises:
+        ImageError: If the source cannot be read as an image.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        model: MaskModel,
+        source: str | Path | bytes | Image,
+        options: MaskOptions,
+        max_pixels: int,
+    ) -> None:
+        self._model, self._options = model, options
+        self._rules, self._fingerprint = bundle.description.decoder.rules, bundle.fingerprint
+        self._clock = Clock()
+        with self._clock("decode"):
+            image = decoded(source, max_pixels)
+            self._rgb, self.width, self.height = image.rgb, image.width, image.height
+            self._small = working_copy(image.rgb)
+            self._view = field_of_view(self._small)
+        with self._clock("encode"):
+            flips: tuple[Flip, ...] = ("original", "hflip") if options.flips else ("original",)
+            encoded = {flip: model.encode(flip_pixels(image.rgb, flip)) for flip in flips}
+            shape = self._small.shape[:2]
+            self._decode = FlippedDecoder({flip: model.decoder_on(one, shape) for flip, one in encoded.items()}, shape)
+            self._gate = model.judge_skin(encoded["original"])
+        self._steps: list[_Step] = []
+
+    @property
+    def result(self) -> Segmentation | None:
+        """The mask as it stands; none before the first."""
+        return self._steps[-1].result if self._steps else None
+
+    def segment(self) -> Segmentation:
+        """Find the lesion without a prompt. Forgets clicks and box; `refine` goes on from here."""
+        clock = self._started_clock()
+        finished, confidence, logits, prompt = None, None, None, ""
+        if self._gate.is_skin or not self._options.gate:
+            with clock("segment"):
+                found = segment_automatically(self._small, self._decode, self._rules, view=self._view)
+            with clock("mask"):
+                logits, prompt = found.logits, found.prompt
+                finished = None if logits is None else self._finish(logits, _NO_POINTS, _NO_LABELS)
+            confidence = self._model.confidence(found.score)
+        result = self._result(finished, prompt, confidence, clock)
+        self._steps = [_Step(_NO_POINTS, _NO_LABELS, None, logits, result)]
+        return result
+
+    def refine(
+        self, points: ArrayLike = (), labels: ArrayLike | None = None, *, box: UserBox | None = None
+    ) -> Segmentation:
+        """Add clicks, or set a box, and make the mask anew; runs the decoder alone.
+
+        Args:
+            points: New clicks `[P, 2]`, x and y in pixels of the original image.
+            labels: `[P]`, 1 on the lesion and 0 on the background; all 1 if left out.
+            box: Left, top, right, bottom in pixels of the original image; takes the place of an earlier box.
+
+        Raises:
+            PromptError: If clicks or box lie outside the image or do not fit together, or there are none at all.
+        """
+        where, kinds = self._checked_clicks(points, labels)
+        box = None if box is None else self._checked_box(box)
+        clock = self._started_clock()
+        previous = None
+        if self._steps:
+            last = self._steps[-1]
+            where, kinds = np.concatenate([last.points, where]), np.concatenate([last.labels, kinds])
+            box = last.box if box is None else box
+            previous = last.logits
+        if not len(where) and box is None:
+            raise PromptError("no clicks and no box; give one of them, or call segment()")
+        with clock("segment"):
+            logits, confidence, prompt = self._prompted(where, kinds, box, previous)
+        with clock("mask"):
+            finished = self._finish(logits, where, kinds)
+        result = self._result(finished, prompt, confidence, clock)
+        self._steps.append(_Step(where, kinds, box, logits, result))
+        return result
+
+    def undo(self) -> Segmentation | None:
+        """Take the last step back.
+
+        Returns:
+            The mask before it; none if there was none.
+        """
+        if self._steps:
+            self._steps.pop()
+        return self.result
+
+    def reset(self) -> None:
+        """Forget mask, clicks and box; the image stays encoded."""
+        self._steps = []
+
+    def picture(self) -> Image:
+        """The image, and beside it the outline of the mask as it stands, `[h, w, 3]`."""
+        mask = self.result.mask if self.result else None
+        return side_by_side(self._rgb, mask=mask, captions=("image", "lesion mask", ""))
+
+    def _started_clock(self) -> Clock:
+        """For the first mask, the clock with the way to it; for later ones, a new one."""
+        clock, self._clock = self._clock, Clock()
+        return clock
+
+    def _prompted(
+        self,
+        points: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        box: UserBox | None,
+        previous: NDArray[np.float32] | None,
+    ) -> tuple[NDArray[np.float32], float, str]:
+        """Logits of the mask that the decoder believes in most, its confidence, and the name of the prompt."""
+        scale = np.array((self._small.shape[1] / self.width, self._small.shape[0] / self.height), np.float32)
+        if previous is not None and previous.shape != self._decode.shape:  # one that colour alone made
+            previous = np.asarray(cv2.resize(previous, self._decode.shape[::-1]), np.float32)
+        left, top, right, bottom = (np.array(box or (0, 0, 0, 0)) * np.tile(scale, 2)).tolist()
+        prompt = clicks(
+            (points + np.float32(0.5)) * scale - np.float32(0.5),
+            labels,
+            box=None if box is None else (left, top, right, bottom),
+            previous=previous if self._decode.takes_previous else None,
+        )
+        logits, overlaps = self._decode([prompt])
+        judged = select_mask(logits, overlaps, [prompt.name], self._small, self._view, self._rules).candidates
+        best = max(judged, key=lambda candidate: candidate.predicted_iou)
+        return logits[0, best.token], self._model.confidence(best.score), prompt.name
+
+    def _finish(
+        self, logits: NDArray[np.float32], points: NDArray[np.float32], labels: NDArray[np.int64]
+    ) -> FinishedMask | None:
+        return finish_mask(
+            snap_to_edges(logits, self._rgb) if self._options.edges else logits,
+            self.width,
+            self.height,
+            further_pieces=FURTHER_PIECE_SHARE if self._options.pieces == "several" else None,
+            inside=points[labels == LESION_LABEL],
+            outside=points[labels != LESION_LABEL],
+        )
+
+    def _result(
+        self, finished: FinishedMask | None, prompt: str, confidence: float | None, clock: Clock
+    ) -> Segmentation:
+        return Segmentation(
+            mask=finished.mask if finished else None,
+            prompt=prompt if finished else "",
+            confidence=confidence if finished else None,
+            area_fraction=finished.area_fraction if finished else 0.0,
+            box=finished.box if finished else None,
+            outline=finished.outline if finished else (),
+            width=self.width,
+            height=self.height,
+            p_skin=self._gate.p_skin,
+            is_skin=self._gate.is_skin,
+            timings_ms=clock.milliseconds,
+            bundle=self._fingerprint,
+        )
+
+    def _checked_clicks(
+        self, points: ArrayLike, labels: ArrayLike | None
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        try:
+            where = np.asarray(points, np.float32)
+            kinds = np.ones(len(where), np.int64) if labels is None else np.asarray(labels, np.int64)
+        except (TypeError, ValueError):
+            raise PromptError("points: expected pairs of numbers, x and y in pixels, and labels 0 or 1") from None
+        if not where.size:
+            where = _NO_POINTS
+        if where.ndim != 2 or where.shape[1] != 2:
+            raise PromptError(f"points: expected pairs of x and y, got an array of shape {where.shape}")
+        if kinds.shape != (len(where),):
+            raise PromptError(f"{len(where)} points need as many labels, got {kinds.size}")
+        if not np.isin(kinds, (0, 1)).all():
+            raise PromptError(f"labels: expected 1 for lesion and 0 for background, got {sorted(set(kinds.tolist()))}")
+        for x, y in where.tolist():
+            if not (-0.5 <= x < self.width - 0.5 and -0.5 <= y < self.height - 0.5):
+                raise PromptError(
+                    f"the click {x:g},{y:g} lies outside the image; x goes from 0 to {self.width - 1}, y from 0 to "
+                    f"{self.height - 1}"
+                )
+        return where, kinds
+
+    def _checked_box(self, box: UserBox) -> UserBox:
+        left, top, right, bottom = check_box(box)
+        if not (left < self.width and right > 0 and top < self.height and bottom > 0):
+            raise PromptError(
+                f"the box {','.join(f'{side:g}' for side in box)} lies outside the image of {self.width} × "
+                f"{self.height} pixels"
+            )
+        return max(left, 0.0), max(top, 0.0), min(right, float(self.width)), min(bottom, float(self.height))
+
+
+def check_box(box: Sequence[float]) -> UserBox:
+    """A box whose sides are numbers in order.
+
+    Args:
+        box: Left, top, right, bottom in pixels.
+
+    Raises:
+        PromptError: If they are not.
+    """
+    try:
+        left, top, right, bottom = (float(side) for side in box)
+    except (TypeError, ValueError):
+        raise PromptError(f"box: expected four numbers, left, top, right and bottom, got {box!r}") from None
+    if not (np.isfinite([left, top, right, bottom]).all() and left < right and top < bottom):
+        raise PromptError(
+            f"the box {left:g},{top:g},{right:g},{bottom:g} is empty; left must be smaller than right, and top smaller "
+            "than bottom"
+        )
+    return left, top, right, bottom
