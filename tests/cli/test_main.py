@@ -10,7 +10,9 @@ from dermoscope.cli import app, main
 from dermoscope.cli.exits import ExitCode
 
 
-@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"], ["analyze", "--help"], ["info", "--help"]])
+@pytest.mark.parametrize(
+    "arguments", [[], ["--help"], ["-h"], ["analyze", "--help"], ["segment", "--help"], ["info", "--help"]]
+)
 def test_help(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(arguments) == 0
     assert "Usage: dermoscope" in capsys.readouterr().out
@@ -82,6 +84,6 @@ def test_help_loads_nothing_heavy() -> None:
 
 
 def test_every_command_says_what_it_does() -> None:
-    assert set(app) >= {"analyze", "info"}
-    for name in ("analyze", "info"):
+    assert set(app) >= {"analyze", "segment", "info"}
+    for name in ("analyze", "segment", "info"):
         assert app[name].help

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from dermoscope.segment.postprocess import finish_mask, largest_piece
+from dermoscope.segment.postprocess import chosen_pieces, finish_mask, largest_piece
 
 
 def cone(side: int, x: float, y: float, radius: float) -> NDArray[np.float32]:
@@ -129,3 +129,56 @@ def test_pieces_that_touch_at_a_corner_are_two() -> None:
     mask[0, 0] = True
     mask[1:3, 1:3] = True
     assert int(largest_piece(mask).sum()) == 4
+
+
+def three_pieces() -> NDArray[np.float32]:
+    """Discs with radius 20, 12 and 4: the second has 36 % of the first one's area, the third 4 %."""
+    discs = [cone(112, 30, 30, 20), cone(112, 80, 80, 12), cone(112, 90, 20, 4)]
+    return np.asarray(np.max(discs, axis=0), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("further", "there"),
+    [(None, (True, False, False)), (0.2, (True, True, False)), (0.5, (True, False, False)), (0.0, (True, True, True))],
+)
+def test_further_pieces_are_kept_from_a_share_of_the_largest_on(
+    further: float | None, there: tuple[bool, bool, bool]
+) -> None:
+    for width in (224, 2240):
+        done = finish_mask(three_pieces(), width, width, further_pieces=further)
+        assert done is not None
+        unit = width / 112
+        at = [(30, 30), (80, 80), (90, 20)]
+        assert tuple(bool(done.mask[round(y * unit), round(x * unit)]) for x, y in at) == there
+        assert len(done.outline) == sum(there)
+
+
+def test_a_piece_under_a_click_is_kept() -> None:
+    done = finish_mask(three_pieces(), 1120, 1120, inside=np.float32([[905, 205], [600, 100]]))
+    assert done is not None
+    assert done.mask[205, 905]
+    assert not done.mask[805, 805]
+    assert not done.mask[100, 600], "a click beside every piece adds nothing"
+
+
+@pytest.mark.parametrize("click", [(0, 0), (1119, 1119), (-0.5, 1119.4)])
+def test_a_click_on_the_rim_is_in_the_image(click: tuple[float, float]) -> None:
+    done = finish_mask(three_pieces(), 1120, 1120, inside=np.float32([click]), outside=np.float32([click]))
+    assert done is not None
+    assert len(done.outline) == 1
+
+
+def test_a_hole_under_a_background_click_stays_open() -> None:
+    logits = cone(112, 56, 56, 40)
+    logits[50:55, 40:45] = -4
+    logits[50:55, 65:70] = -4
+    for width in (448, 2240):
+        unit = width / 112
+        done = finish_mask(logits, width, width, outside=np.float32([[42.5, 52.5]]) * np.float32(unit))
+        assert done is not None
+        assert not done.mask[round(52.5 * unit), round(42.5 * unit)]
+        assert done.mask[round(52.5 * unit), round(67.5 * unit)]
+
+
+def test_an_empty_mask_has_no_pieces() -> None:
+    assert not chosen_pieces(np.zeros((4, 4), np.bool_), 0.2, np.array([[1, 1]])).any()
