@@ -10,6 +10,7 @@ from dermoscope import api
 from dermoscope.analyzer import load_analyzer
 from dermoscope.bundle import BundleError
 from dermoscope.images import ImageError
+from dermoscope.open_image import PromptError
 from tests.watch import REPOSITORY
 
 IMAGE = REPOSITORY / "examples" / "images" / "synthetic_pigment_network_light_skin.jpg"
@@ -50,6 +51,18 @@ def test_errors_are_those_of_the_analyzer(tmp_path: Path) -> None:
         dermoscope.analyze(tmp_path / "nowhere.jpg")
     with pytest.raises(BundleError, match="bundle"):
         dermoscope.analyze(IMAGE, bundle=tmp_path / "no-bundle")
+
+
+def test_a_mask_by_itself_from_clicks_and_for_many(tmp_path: Path) -> None:
+    found = dermoscope.segment_image(IMAGE)
+    assert found.box
+    assert dermoscope.segment_image(str(IMAGE), box=found.box).prompt == "box"
+    with pytest.raises(PromptError, match="lies outside"):
+        dermoscope.segment_image(IMAGE, points=[(1, 10**6)])
+    summary = dermoscope.segment_batch([IMAGE, tmp_path / "gone.jpg"], tmp_path / "out", pictures=True)
+    assert (summary.done, summary.failed) == (1, 1)
+    assert (tmp_path / "out" / "masks" / f"{IMAGE.stem}.png").is_file()
+    assert (tmp_path / "out" / "pictures" / f"{IMAGE.stem}.png").is_file()
 
 
 def test_public_names() -> None:

@@ -47,7 +47,7 @@ class Discs:
                 (left, top), (right, bottom) = points[list(labels).index(2)], points[list(labels).index(3)]
                 inside = (columns >= left) & (columns < right) & (rows >= top) & (rows < bottom)
                 masks[number][:, inside] = 4
-        return {"masks": masks, "overlaps": np.tile(np.float32([0.9, 0.5, 0.5, 0.5]), (count, 1))}
+        return {"masks": masks, "overlaps": np.tile(np.array([0.9, 0.5, 0.5, 0.5], np.float32), (count, 1))}
 
 
 class TestModel(MaskModel):

@@ -69,9 +69,9 @@ def test_tiny_images_are_survived(pixels: tuple[int, int], segmenter: Segmenter)
 @pytest.mark.parametrize("mode", ["L", "RGBA", "CMYK", "1", "P", "I;16"])
 def test_other_kinds_of_pixels(mode: str, segmenter: Segmenter, tmp_path: Path) -> None:
     with Image.open(ONE) as image:
-        image = image.convert("L").convert("I;16") if mode == "I;16" else image.convert(mode)
-        image.save(tmp_path / "image.tif")
         size = image.size
+        changed = image.convert("L").convert("I;16") if mode == "I;16" else image.convert(mode)
+        changed.save(tmp_path / "image.tif")
     found = segmenter.segment(tmp_path / "image.tif")
     assert (found.width, found.height) == size
 

@@ -102,6 +102,13 @@ def test_the_second_run_goes_on(photos: Path, segmenter: Segmenter) -> None:
     assert len(rows()) == 3
 
 
+def test_it_does_not_go_into_its_own_masks(photos: Path) -> None:
+    assert run(".", "--pictures", "--quiet") == run(".", "--pictures", "--quiet") == 0
+    assert main(["segment", ".", "--out", "again", "--quiet"]) == 0
+    assert len(rows()) == len(rows("again")) == 3
+    assert photos
+
+
 def test_clicks_and_a_box_for_one_image(photos: Path) -> None:
     image = str(photos / "red_lagoons_light_skin.png")
     assert run(image, "--box", "60,40,240,190", "--point", "150,112", "--point=20,20,0", "--quiet") == 0

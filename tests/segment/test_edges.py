@@ -17,7 +17,7 @@ def test_a_coarse_outline_moves_to_the_edge(size: tuple[int, int]) -> None:
     width, height = size
     rows, columns = np.mgrid[:height, :width]
     truth = np.hypot(columns - width / 2, rows - height / 2) < 0.3 * height
-    rgb = np.where(truth[..., None], np.uint8([110, 65, 45]), np.uint8([222, 180, 160]))
+    rgb = np.where(truth[..., None], np.array([110, 65, 45]), np.array([222, 180, 160])).astype(np.uint8)
     coarse = np.where(cv2.resize(truth.astype(np.float32), (28, 28), interpolation=cv2.INTER_AREA) > 0.3, 3.0, -3.0)
     found = snap_to_edges(coarse.astype(np.float32), rgb)
     assert found.dtype == np.float32

@@ -131,6 +131,10 @@ def test_pieces_that_touch_at_a_corner_are_two() -> None:
     assert int(largest_piece(mask).sum()) == 4
 
 
+def points(*where: tuple[float, float]) -> NDArray[np.float32]:
+    return np.array(where, np.float32)
+
+
 def three_pieces() -> NDArray[np.float32]:
     """Discs with radius 20, 12 and 4: the second has 36 % of the first one's area, the third 4 %."""
     discs = [cone(112, 30, 30, 20), cone(112, 80, 80, 12), cone(112, 90, 20, 4)]
@@ -154,7 +158,7 @@ def test_further_pieces_are_kept_from_a_share_of_the_largest_on(
 
 
 def test_a_piece_under_a_click_is_kept() -> None:
-    done = finish_mask(three_pieces(), 1120, 1120, inside=np.float32([[905, 205], [600, 100]]))
+    done = finish_mask(three_pieces(), 1120, 1120, inside=points((905, 205), (600, 100)))
     assert done is not None
     assert done.mask[205, 905]
     assert not done.mask[805, 805]
@@ -163,7 +167,7 @@ def test_a_piece_under_a_click_is_kept() -> None:
 
 @pytest.mark.parametrize("click", [(0, 0), (1119, 1119), (-0.5, 1119.4)])
 def test_a_click_on_the_rim_is_in_the_image(click: tuple[float, float]) -> None:
-    done = finish_mask(three_pieces(), 1120, 1120, inside=np.float32([click]), outside=np.float32([click]))
+    done = finish_mask(three_pieces(), 1120, 1120, inside=points(click), outside=points(click))
     assert done is not None
     assert len(done.outline) == 1
 
@@ -174,7 +178,7 @@ def test_a_hole_under_a_background_click_stays_open() -> None:
     logits[50:55, 65:70] = -4
     for width in (448, 2240):
         unit = width / 112
-        done = finish_mask(logits, width, width, outside=np.float32([[42.5, 52.5]]) * np.float32(unit))
+        done = finish_mask(logits, width, width, outside=points((42.5 * unit, 52.5 * unit)))
         assert done is not None
         assert not done.mask[round(52.5 * unit), round(42.5 * unit)]
         assert done.mask[round(52.5 * unit), round(67.5 * unit)]

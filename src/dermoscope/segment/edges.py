@@ -3,6 +3,10 @@
 A guided filter carries the edges of a grey image over to the mask. Here the grey value is the Lab colour along the
 line from the mean colour around the mask to the mean colour inside it, which shows a lesion better than lightness does.
 
+It pays little, so nobody gets it unasked: with the masks of LiteMedSAM as it was published and automatic boxes, mean
+Dice went from 0.8878 to 0.8883 on the 100 ISIC 2018 training images at 512 pixels that chose the constants, and from
+0.8112 to 0.8101 (95 % interval of the difference -0.0026 to 0.0003) on 120 validation images.
+
 Reference: He, Sun and Tang, Guided image filtering, IEEE TPAMI 35, 2013.
 """
 
@@ -58,7 +62,7 @@ def guided_filter(
     guide_mean, values_mean = mean(guide), mean(values)
     covariance = mean(guide * values) - guide_mean * values_mean
     variance = mean(guide * guide) - guide_mean * guide_mean
-    slope = covariance / (variance + np.float32(smoothness))
+    slope = np.asarray(covariance / (variance + smoothness), np.float32)
     return np.asarray(mean(slope) * guide + mean(values_mean - slope * guide_mean), np.float32)
 
 
