@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from dermoscope.bundle import Bundle
 from dermoscope.images import field_of_view, side_by_side, working_copy
 from dermoscope.mask_model import Clock, MaskModel, decoded
-from dermoscope.segment.automatic import segment_automatically
+from dermoscope.segment.automatic import certainty, segment_automatically
 from dermoscope.segment.edges import snap_to_edges
 from dermoscope.segment.flips import Flip, FlippedDecoder, flip_pixels
 from dermoscope.segment.postprocess import FinishedMask, finish_mask
@@ -94,7 +94,7 @@ class OpenImage:
         max_pixels: int,
     ) -> None:
         self._model, self._options = model, options
-        self._rules, self._fingerprint = bundle.description.decoder.rules, bundle.fingerprint
+        self._part, self._fingerprint = bundle.description.decoder, bundle.fingerprint
         self._clock = Clock()
         with self._clock("decode"):
             image = decoded(source, max_pixels)
@@ -120,7 +120,9 @@ class OpenImage:
         finished, confidence, logits, prompt = None, None, None, ""
         if self._gate.is_skin or not self._options.gate:
             with clock("segment"):
-                found = segment_automatically(self._small, self._decode, self._rules, view=self._view)
+                found = segment_automatically(
+                    self._small, self._decode, self._part.rules, view=self._view, prompts=self._part.prompts
+                )
             with clock("mask"):
                 logits, prompt = found.logits, found.prompt
                 finished = None if logits is None else self._finish(logits, _NO_POINTS, _NO_LABELS)
@@ -204,9 +206,10 @@ class OpenImage:
             previous=previous if self._decode.takes_previous else None,
         )
         logits, overlaps = self._decode([prompt])
-        judged = select_mask(logits, overlaps, [prompt.name], self._small, self._view, self._rules).candidates
+        judged = select_mask(logits, overlaps, [prompt.name], self._small, self._view, self._part.rules).candidates
         best = max(judged, key=lambda candidate: candidate.predicted_iou)
-        return logits[0, best.token], self._model.confidence(best.score), prompt.name
+        score = certainty(best) if self._part.prompts == "no prompt" else best.score
+        return logits[0, best.token], self._model.confidence(score), prompt.name
 
     def _finish(
         self, logits: NDArray[np.float32], points: NDArray[np.float32], labels: NDArray[np.int64]

@@ -16,6 +16,12 @@ from dermoscope.training.mask_run import DESCRIPTION_NAME, MODEL_NAME, MaskModel
 from tests.data.leakage.planted import lesion_picture
 from tests.sam_states import shuffled
 
+# torch.export warns about itself.
+pytestmark = [
+    pytest.mark.filterwarnings(r"ignore:.isinstance\(treespec, LeafSpec\):FutureWarning"),
+    pytest.mark.filterwarnings("ignore:# The axis name:UserWarning"),
+]
+
 
 def description(**changes: object) -> MaskModelDescription:
     base = Bundle.default().description

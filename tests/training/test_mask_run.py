@@ -6,14 +6,22 @@ import json
 from pathlib import Path
 
 import pytest
-import timm
 from safetensors.torch import load_file, save_file
 
-from dermoscope import torchvision_guard  # noqa: F401
+from dermoscope import torchvision_guard  # noqa: F401  (must come before timm)
 from dermoscope.cli import main
 from dermoscope.data.manifest import write_manifest
 from dermoscope.training.mask_run import MaskModelDescription
 from tests.training.tiny_masks import pictures, sam_weights
+
+# isort: split
+import timm
+
+# torch.export warns about itself.
+pytestmark = [
+    pytest.mark.filterwarnings(r"ignore:.isinstance\(treespec, LeafSpec\):FutureWarning"),
+    pytest.mark.filterwarnings("ignore:The tensor attributes:UserWarning"),
+]
 
 SPLITS = ("train",) * 6 + ("val",) * 3
 SHORT = ["--set", "epochs=2", "--set", "copies=2", "--set", "optimiser.batch_size=3", "--set", "precision=float32"]
@@ -120,6 +128,7 @@ def test_weights_of_another_model_are_named(world: Path, tmp_path: Path, capsys:
     given[given.index(str(world / "sam.safetensors"))] = str(world / "lite0.safetensors")
     assert main(given) == 1
     assert "lite0.safetensors does not hold the weights of litemedsam" in capsys.readouterr().err
+    given[given.index("--out") + 1] = str(tmp_path / "other")
     del given[given.index("--weights") : given.index("--weights") + 2]
     assert main(given) == 2
     assert "--weights: name the pretrained weights" in capsys.readouterr().err

@@ -81,11 +81,16 @@ def segment_automatically(
     return AutomaticMask(logits[index, winner.token], winner.prompt, winner.score, selection.candidates)
 
 
+def certainty(candidate: Candidate) -> float:
+    """How sure a decoder that needs no boxes is of one mask, 0 to 1: its own estimate times the mask's stability."""
+    return candidate.predicted_iou * candidate.stability
+
+
 def _as_answered(logits: NDArray[np.float32], candidate: Candidate) -> AutomaticMask:
     """The decoder's answer to no prompt; how sure it is of it stands in for the score."""
     if not (logits > 0).any():
         return AutomaticMask(None, "", 0.0, (candidate,))
-    score = candidate.predicted_iou * candidate.stability
+    score = certainty(candidate)
     taken = replace(candidate, score=score, kept=True, reason=WON)
     return AutomaticMask(logits, candidate.prompt, score, (taken,))
 

@@ -160,10 +160,11 @@ def train_masks(
     announce = announce or Announcements()
     spec, contract = model_contract(recipe)
     train, validation = (_of(records, split) for split in SPLITS)
-    replace_file(folder / RECIPE_NAME, recipe_text(recipe).encode())
     model, groups = build_model(recipe, weights)
     side = mask_side(recipe, contract)
     data = _data(recipe, spec, contract, weights, cache, (train, validation), side, announce, threads)
+    # Written once there is something to learn from: what failed before that may simply begin again.
+    replace_file(folder / RECIPE_NAME, recipe_text(recipe).encode())
 
     def note(line: EpochMetrics) -> None:
         run.add_metrics(line)
@@ -196,7 +197,9 @@ def train_masks(
         source: _summary([one.scores[source] for one in judged], validation, resamples)
         for source in (PROMPT_SOURCES if judged[0].scores.keys() > {"auto"} else ("auto",))
     }
-    slope, intercept = fit_expected_overlap([o.confidence for o in judged], [o.scores["auto"].dice for o in judged])
+    # Confidence is said of masks; an empty answer has none, right or wrong.
+    masks = [(one.confidence, one.scores["auto"].dice) for one in judged if one.confidence]
+    slope, intercept = fit_expected_overlap(*zip(*masks, strict=True)) if masks else (1.0, 0.0)
     description = MaskModelDescription(
         recipe=recipe.name,
         kind=recipe.model.kind,
@@ -308,13 +311,11 @@ def _data(
         return train, validation
     announce.on_stage("exporting the encoder")
     encoder = _exported(spec, contract, weights, cache / "encoder")
-    filled = []
-    for split, part in zip(SPLITS, records, strict=True):
-        announce.on_stage(f"embedding {split}")
-        kept = EmbeddingCache(cache / split, encoder, part, recipe.augmentation, copies=copies[split], seed=recipe.seed)
-        kept.fill(threads=threads, on_progress=announce.on_copy)
-        filled.append(CachedData(kept))
-    return filled[0], filled[1]
+    kept = [
+        EmbeddingCache(cache / split, encoder, part, recipe.augmentation, copies=copies[split], seed=recipe.seed)
+        for split, part in zip(SPLITS, records, strict=True)
+    ]
+    return CachedData(kept[0]), CachedData(kept[1])
 
 
 def _exported(spec: EncoderSpec, contract: InputContract, weights: Path, folder: Path) -> EncoderFolder:

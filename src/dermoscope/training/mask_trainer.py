@@ -250,11 +250,12 @@ def rate_factor(step: int, steps: int, part: MaskOptimiserPart) -> float:
 
 
 def _train_mode(model: nn.Module) -> None:
-    """Training mode, but pretrained statistics of SAM's encoders stay: batches are too small to find better ones."""
+    """Training mode, but the statistics of a SAM's encoder stay: batches are too small to find better ones."""
     model.train()
     encoder = getattr(model, "encoder", None)
-    if isinstance(encoder, nn.Module):
-        encoder.eval()
+    for module in encoder.modules() if isinstance(encoder, nn.Module) else ():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
 
 
 def _floating(model: nn.Module) -> list[tuple[str, Tensor]]:

@@ -61,9 +61,9 @@ def save_state(state: TrainerState[Epoch], path: Path) -> None:
         OutputError: If it cannot be written; the checkpoint before it is still there then.
     """
     parts = {"model": state.model, "best": state.best, "average": state.average}
-    tensors = {f"{part}/{name}": tensor for part, own in parts.items() for name, tensor in own.items()}
+    tensors = {f"{part}/{name}": tensor.contiguous() for part, own in parts.items() for name, tensor in own.items()}
     for number, slots in state.optimiser["state"].items():
-        tensors |= {f"optimiser/{number}/{name}": tensor for name, tensor in slots.items()}
+        tensors |= {f"optimiser/{number}/{name}": tensor.contiguous() for name, tensor in slots.items()}
     rest = {
         "schema": _SCHEMA,
         "inputs": state.inputs,
