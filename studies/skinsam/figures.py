@@ -2,8 +2,8 @@
 
     python studies/skinsam/figures.py --run runs/skinsam --out studies/skinsam/figures
 
-From `decoder/metrics.jsonl` the learning curves; from `test-tuned/scores.csv` Dice by lesion type and by prompt. Into the
-run folder: `side-by-side.png`, image | truth | zero-shot | fine-tuned, and `failures.svg`: worst, median and best.
+From `decoder/metrics.jsonl` the learning curves; from `test-tuned/scores.csv` Dice by lesion type. Into the run folder:
+`side-by-side.png`, image | truth | zero-shot | fine-tuned, and `failures.svg`: worst, median and best.
 """
 
 from __future__ import annotations
