@@ -4,40 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
 import safetensors.torch
-import torch
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from dermoscope import __version__
 from dermoscope.batch.files import replace_file, writing_to
 from dermoscope.data.manifest import Record
 from dermoscope.encoders.folder import EncoderFolder, EncoderFolderError
-from dermoscope.encoders.inputs import InputContract, prepare
+from dermoscope.encoders.inputs import InputContract
 from dermoscope.encoders.registry import EncoderSpec
 from dermoscope.encoders.weights import weights_sha256
-from dermoscope.evaluation.masks import MASK_METRICS, MaskScores, MaskSummary, mask_scores, summarise
-from dermoscope.images import decode
+from dermoscope.evaluation.masks import MaskSummary
 from dermoscope.segment.confidence import fit_expected_overlap
 from dermoscope.segment.lora import merge_low_rank
 from dermoscope.segment.mask_decoder import EMBEDDING_CHANNELS
-from dermoscope.segment.postprocess import finish_mask
-from dermoscope.segment.prompts import Prompt, no_prompt
-from dermoscope.segment.selection import stability_score
-from dermoscope.segment.simulated import jittered_box
 from dermoscope.training.embedding_cache import EmbeddingCache
 from dermoscope.training.encoder_export import export_encoder
 from dermoscope.training.head_trainer import TrainingError
 from dermoscope.training.mask_data import CachedData, ImageData, MaskData
 from dermoscope.training.mask_forecast import Forecast, forecast
-from dermoscope.training.mask_models import SAMModel, UNetModel, build_model, model_contract
-from dermoscope.training.mask_prompts import prompt_batch
+from dermoscope.training.mask_models import SAMModel, build_model, model_contract
+from dermoscope.training.mask_scores import AUTO, judge, summarised
 from dermoscope.training.mask_trainer import MaskTrainer, OnEpoch, OnStep
 from dermoscope.training.recipes import RECIPE_NAME, recipe_text
 from dermoscope.training.recipes.augmentation import NO_AUGMENTATION
@@ -46,7 +38,6 @@ from dermoscope.training.run_folder import EpochMetrics, RunFolder
 
 MODEL_NAME, DESCRIPTION_NAME = "model.safetensors", "model.json"
 CHECKPOINT_NAME = "checkpoint.safetensors"
-PROMPT_SOURCES = ("auto", "jittered box")
 SPLITS = ("train", "val")
 
 
@@ -194,11 +185,10 @@ def train_masks(
     announce.on_stage("scoring the validation images")
     judged = list(judge(model, data[1], validation, contract, seed=recipe.seed))
     scores = {
-        source: _summary([one.scores[source] for one in judged], validation, resamples)
-        for source in (PROMPT_SOURCES if judged[0].scores.keys() > {"auto"} else ("auto",))
+        source: summarised([one.scores[source] for one in judged], validation, resamples) for source in judged[0].scores
     }
     # Confidence is said of masks; an empty answer has none, right or wrong.
-    masks = [(one.confidence, one.scores["auto"].dice) for one in judged if one.confidence]
+    masks = [(one.confidence, one.scores[AUTO].dice) for one in judged if one.confidence]
     slope, intercept = fit_expected_overlap(*zip(*masks, strict=True)) if masks else (1.0, 0.0)
     description = MaskModelDescription(
         recipe=recipe.name,
@@ -223,49 +213,6 @@ def train_masks(
     }
     run.complete({recipe.name: {**final, "seconds of training": round(seconds, 3)}})
     return TrainedMasks(description, epochs, len(train), scores, seconds)
-
-
-@dataclass(frozen=True)
-class Judged:
-    """One validation image.
-
-    Attributes:
-        scores: By prompt source, at the image's own size.
-        confidence: How sure the model is of its automatic mask, 0 to 1.
-    """
-
-    scores: dict[str, MaskScores]
-    confidence: float
-
-
-def judge(
-    model: SAMModel | UNetModel, data: MaskData, records: Sequence[Record], contract: InputContract, *, seed: int
-) -> Iterator[Judged]:
-    """Score a model on images as they are, at their own size: without a prompt, and from a jittered box.
-
-    Args:
-        model: In evaluation mode.
-        data: The images for the model.
-        records: The same images.
-        contract: How the model wants its images.
-        seed: Of the jitter.
-    """
-    random = np.random.default_rng([seed, 0])
-    model.eval()
-    for index, record in enumerate(records):
-        inputs, targets = data.batch(np.array([index]), 0)
-        assert record.mask_path is not None
-        truth = decode(record.mask_path).rgb[..., 0] > 128
-        small = (targets[0] >= 0.5).numpy()
-        prompts = {"auto": no_prompt()}
-        if not isinstance(model, UNetModel):
-            prompts["jittered box"] = jittered_box(small, random) if small.any() else no_prompt()
-        scores, confidence = {}, 0.0
-        for source, prompt in prompts.items():
-            logits, sure = _answer(model, inputs, prompt, contract, data.side)
-            scores[source] = mask_scores(_finished(logits, truth, contract), truth)
-            confidence = sure if source == "auto" else confidence
-        yield Judged(scores, confidence)
 
 
 def mask_side(recipe: MaskRecipe, contract: InputContract) -> int:
@@ -339,30 +286,3 @@ def _fingerprint(*parts: Sequence[Record]) -> str:
             digest.update(f"{record.image_id}\n{record.path.name}\n{record.sha256}\n".encode())
         digest.update(b"\0")
     return digest.hexdigest()
-
-
-def _answer(
-    model: SAMModel | UNetModel, inputs: torch.Tensor, prompt: Prompt, contract: InputContract, side: int
-) -> tuple[NDArray[np.float32], float]:
-    """Logits `[S, S]`, and the confidence of the mask as `segment_automatically` has it."""
-    with torch.inference_mode():
-        logits, overlaps = model(inputs, prompt_batch([prompt], contract.size / side))
-    mask = logits[0].float().numpy()
-    predicted = 1.0 if overlaps is None else float(np.clip(overlaps[0].float().numpy(), 0, 1))
-    return mask, predicted * stability_score(mask, 1.0) if (mask > 0).any() else 0.0
-
-
-def _finished(logits: NDArray[np.float32], truth: NDArray[np.bool_], contract: InputContract) -> NDArray[np.bool_]:
-    height, width = truth.shape
-    prepared = prepare(np.zeros((height, width, 3), np.uint8), contract)
-    rows, columns = (
-        max(1, round(length * len(logits) / contract.size)) for length in (prepared.height, prepared.width)
-    )
-    found = finish_mask(logits[:rows, :columns], width, height)
-    return np.zeros_like(truth) if found is None else found.mask
-
-
-def _summary(scores: Sequence[MaskScores], records: Sequence[Record], resamples: int) -> dict[str, MaskSummary]:
-    groups = [f"{record.source}/{record.group_id}" for record in records]
-    rows = summarise(scores, groups, resamples=resamples)
-    return {row.metric: row for row in rows if row.averaging == "per image" and row.metric in MASK_METRICS}
