@@ -11,12 +11,13 @@ from dermoscope.data.manifest import Record
 from dermoscope.evaluation.training_run import read_training_run
 from dermoscope.heads.saved import load_head
 from dermoscope.training.head_run import TrainedHead, train_head
-from dermoscope.training.recipes import load_head_recipe, recipe_names
+from dermoscope.training.recipes import Recipe, load_head_recipe, load_recipe, recipe_names
 from dermoscope.training.recipes.schema import MahalanobisPart, NeighbourDistancePart
 from tests.training.tiny_heads import SHORT, TinyFeatures, begun, tiny_records
 
-EVERY: list[tuple[str, tuple[str, ...]]] = [(name, ()) for name in recipe_names()]
-EVERY += [(name, (variant,)) for name in recipe_names() for variant in load_head_recipe(name).variants]
+HEADS = [name for name in recipe_names() if isinstance(load_recipe(name), Recipe)]
+EVERY: list[tuple[str, tuple[str, ...]]] = [(name, ()) for name in HEADS]
+EVERY += [(name, (variant,)) for name in HEADS for variant in load_head_recipe(name).variants]
 
 
 def trained(

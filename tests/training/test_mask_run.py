@@ -12,6 +12,7 @@ from dermoscope import torchvision_guard  # noqa: F401  (must come before timm)
 from dermoscope.cli import main
 from dermoscope.data.manifest import write_manifest
 from dermoscope.training.mask_run import MaskModelDescription
+from dermoscope.training.recipes import load_mask_recipe
 from tests.training.tiny_masks import pictures, sam_weights
 
 # isort: split
@@ -78,6 +79,14 @@ def test_a_decoder_on_kept_embeddings(world: Path, tmp_path: Path, capsys: pytes
     assert (out / "model.safetensors").read_bytes() == weights
     assert main(["export", str(out), "--out", str(tmp_path / "bundle")]) == 1
     assert "was trained on litemedsam at 16 px" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("variant", load_mask_recipe("skinsam-decoder").variants)
+def test_variants_share_what_is_kept(world: Path, tmp_path: Path, variant: str) -> None:
+    given = ["--variant", variant, "--cache", str(world / "cache"), "--quiet"]
+    assert main(arguments(world, "skinsam-decoder", tmp_path / "run", *given)) == 0
+    assert (tmp_path / "run" / "model.safetensors").exists()
+    assert not (tmp_path / "run" / "cache").exists()
 
 
 @pytest.mark.parametrize(("recipe", "trained"), [("skinsam-lora", "decoder and lora"), ("skinsam-full", "everything")])
