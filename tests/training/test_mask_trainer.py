@@ -79,6 +79,17 @@ def test_going_on_after_a_break_gives_the_same_bits(tmp_path: Path) -> None:
         assert torch.equal(ours, theirs)
 
 
+def test_a_slow_average_stays_where_it_began() -> None:
+    model = ToyModel()
+    given = recipe(epochs=1, optimiser={"learning_rate": 0.03, "batch_size": 4, "average": 0.99999})
+    groups: list[dict[str, object]] = [{"params": list(model.parameters()), "lr": 0.03}]
+    trainer = MaskTrainer(given, model, groups, scale=1.0)
+    before = [tensor.clone() for tensor in tensors(model)]
+    trainer.fit(ToyData(24), ToyData(8, seed=1))
+    for ours, theirs in zip(tensors(model), before, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-3, rtol=0)
+
+
 def test_a_checkpoint_of_another_training_is_refused(tmp_path: Path) -> None:
     trained(ToyModel(), recipe(epochs=1), tmp_path / "it")
     with pytest.raises(CheckpointError, match=r"of another training"):
