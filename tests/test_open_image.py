@@ -57,6 +57,7 @@ class TestModel(MaskModel):
         self.graph = Discs((*SPARSE, PREVIOUS, HAS_PREVIOUS) if previous else SPARSE)
         self.is_skin = is_skin
         self.passes = 0
+        self._parts, self._network = Bundle.default().description, None
 
     def encode(self, rgb: NDArray[np.uint8]) -> EncodedImage:
         self.passes += 1
@@ -70,7 +71,7 @@ class TestModel(MaskModel):
     def decoder_on(self, encoded: EncodedImage, shape: tuple[int, int]) -> PromptedDecoder:
         return PromptedDecoder(self.graph, CONTRACT, encoded.embedding, encoded.prepared, shape)
 
-    def confidence(self, score: float) -> float:
+    def confidence(self, score: float, *, automatic: bool = True) -> float:  # noqa: ARG002 - as the real one
         return score
 
 

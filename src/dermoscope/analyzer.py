@@ -19,7 +19,7 @@ from dermoscope.engine import EngineName, Precision, compile_graph
 from dermoscope.heads.evidence import occlusion_evidence
 from dermoscope.images import MAX_PIXELS, DecodedImage, field_of_view, quality_flags, side_by_side, working_copy
 from dermoscope.mask_model import Clock, EncodedImage, MaskModel, decoded, distribution
-from dermoscope.segment.automatic import AutomaticMask, segment_automatically
+from dermoscope.segment.automatic import AutomaticMask
 from dermoscope.segment.postprocess import FinishedMask, finish_mask
 
 Image = NDArray[np.uint8]
@@ -118,7 +118,8 @@ class Analyzer:
         segmented = finished = None
         if gate.is_skin:
             with clock("segment"):
-                segmented = self._segment(encoded, small, view)
+                decode = self._model.decoder_on(encoded, small.shape[:2])
+                segmented = self._model.find_lesion(image.rgb, small, view, decode)
             with clock("mask"):
                 finished = _finished(segmented, image)
         mask = finished.mask if finished else None
@@ -168,11 +169,6 @@ class Analyzer:
         weighted = {code: diagnosis[code] * frequency[code] for code in head.classes if code in malignant}
         total = sum(weighted.values())
         return malignancy.probability * weighted.get("MEL", 0.0) / total if total else 0.0
-
-    def _segment(self, encoded: EncodedImage, small: Image, view: Mask) -> AutomaticMask:
-        part = self.bundle.description.decoder
-        decode = self._model.decoder_on(encoded, small.shape[:2])
-        return segment_automatically(small, decode, part.rules, view=view, prompts=part.prompts)
 
     def _mask_record(self, segmented: AutomaticMask, finished: FinishedMask) -> LesionMask:
         return LesionMask(

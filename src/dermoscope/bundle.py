@@ -75,6 +75,23 @@ class DecoderPart(_Record):
     confidence_intercept: float
 
 
+class MaskNetworkPart(_Record):
+    """A network that outlines the lesion where nobody gives a prompt: `image` in; `logits` over the square out.
+
+    Attributes:
+        name: Of its backbone.
+        confidence_slope: With `confidence_intercept`, the logistic map from its certainty to expected overlap.
+    """
+
+    name: str
+    graph: FileName
+    input: InputContract
+    confidence_slope: float
+    confidence_intercept: float
+    licence: str
+    source: str
+
+
 class Calibration(_Record):
     """How logits become probabilities: softmax of `logits / temperature + bias`.
 
@@ -149,6 +166,9 @@ class HeadsPart(_Record):
     malignancy_point: OperatingPoint
 
 
+Part = EncoderPart | DecoderPart | MaskNetworkPart | GatePart | HeadsPart
+
+
 class Metric(_Record):
     """One measured number with its interval and the command that prints it."""
 
@@ -180,7 +200,11 @@ class GraphCheck(_Record):
 
 
 class BundleDescription(_Record):
-    """The contents of `bundle.json`."""
+    """The contents of `bundle.json`.
+
+    Attributes:
+        mask_network: What draws the mask where nobody gives a prompt; without one the decoder is asked.
+    """
 
     schema_version: Literal[1]
     name: str
@@ -190,12 +214,19 @@ class BundleDescription(_Record):
     licence: str
     encoder: EncoderPart
     decoder: DecoderPart
+    mask_network: MaskNetworkPart | None = None
     gate: GatePart
     heads: HeadsPart
     training_data: tuple[str, ...]
     provenance: dict[str, str]
     metrics: tuple[Metric, ...]
     graph_checks: tuple[GraphCheck, ...]
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """Everything that has a graph."""
+        network = (self.mask_network,) if self.mask_network else ()
+        return (self.encoder, self.decoder, *network, self.gate, self.heads)
 
 
 class Bundle:
@@ -234,7 +265,7 @@ class Bundle:
         if DESCRIPTION not in sums:
             raise BundleError(f"{folder / SUMS} does not list {DESCRIPTION}")
         description = _read_description(folder / DESCRIPTION)
-        for part in (description.encoder, description.decoder, description.gate, description.heads):
+        for part in description.parts:
             if part.graph not in sums:
                 raise BundleError(f"{folder / SUMS} does not list the graph {part.graph}")
         return cls(folder, description, fingerprint_of(sums))
@@ -257,7 +288,7 @@ class Bundle:
             "size_bytes": self.size_bytes,
         }
 
-    def graph_path(self, part: EncoderPart | DecoderPart | GatePart | HeadsPart) -> Path:
+    def graph_path(self, part: Part) -> Path:
         """Where the graph of a part lies."""
         return self.folder / part.graph
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,10 @@ from dermoscope.encoders.inputs import EncoderInput, prepare
 from dermoscope.engine import EngineName, Precision, compile_graph
 from dermoscope.heads.calibration import calibrated_probabilities
 from dermoscope.images import DecodedImage, ImageError, decode
+from dermoscope.segment.automatic import AutomaticMask, Decode, as_drawn, segment_automatically
 from dermoscope.segment.confidence import expected_overlap
+from dermoscope.segment.flips import Flip, flip_pixels
+from dermoscope.segment.mask_network import MaskNetwork
 from dermoscope.segment.prompted_decoder import PromptedDecoder
 
 Image = NDArray[np.uint8]
@@ -45,7 +48,7 @@ class EncodedImage:
 
 
 class MaskModel:
-    """Encoder, mask decoder and skin gate of a bundle, compiled once. Safe to use from several threads.
+    """Encoder, what makes masks, and skin gate of a bundle, compiled once. Safe to use from several threads.
 
     Args:
         bundle: The model.
@@ -66,6 +69,13 @@ class MaskModel:
             compile_graph(bundle.graph_path(part), engine=engine, precision=precision, threads=threads, streams=streams)
             for part in (parts.encoder, parts.decoder)
         )
+        network = parts.mask_network
+        self._network = None
+        if network:
+            graph = compile_graph(
+                bundle.graph_path(network), engine=engine, precision=precision, threads=threads, streams=streams
+            )
+            self._network = MaskNetwork(graph, network.input)
         # Float32 keeps the probability equal across machines, and costs next to nothing here.
         self._gate = compile_graph(
             bundle.graph_path(parts.gate), engine=engine, precision="float32", threads=threads, streams=streams
@@ -96,9 +106,38 @@ class MaskModel:
         """
         return PromptedDecoder(self._decoder, self._parts.encoder.input, encoded.embedding, encoded.prepared, shape)
 
-    def confidence(self, score: float) -> float:
-        """Expected Dice overlap of a mask with the truth, 0 to 1, from its selection score, 0 to 1."""
+    def find_lesion(
+        self,
+        rgb: Image,
+        small: Image,
+        view: NDArray[np.bool_],
+        decode: Decode,
+        flips: Sequence[Flip] = ("original",),
+    ) -> AutomaticMask:
+        """Outline the lesion where nobody gives a prompt: with the bundle's mask network, or by asking the decoder.
+
+        Args:
+            rgb: The image `[H, W, 3]`, 8-bit.
+            small: Its `working_copy`.
+            view: The field of view of that.
+            decode: The decoder on the image, with prompts in pixels of `small`.
+            flips: Flips that a mask network draws and takes the mean of; a decoder brings its own.
+        """
         part = self._parts.decoder
+        if self._network is None:
+            return segment_automatically(small, decode, part.rules, view=view, prompts=part.prompts)
+        drawn = [flip_pixels(self._network(flip_pixels(rgb, flip)), flip) for flip in flips]
+        return as_drawn(np.asarray(np.mean(drawn, axis=0), np.float32), small, view, part.rules)
+
+    def confidence(self, score: float, *, automatic: bool = True) -> float:
+        """Expected Dice overlap of a mask with the truth, 0 to 1.
+
+        Args:
+            score: Its score, 0 to 1.
+            automatic: Whether `find_lesion` made it; if not, the decoder did, from what a person gave.
+        """
+        network = self._parts.mask_network
+        part = network if automatic and network else self._parts.decoder
         return expected_overlap(score, part.confidence_slope, part.confidence_intercept)
 
 

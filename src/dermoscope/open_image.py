@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from dermoscope.bundle import Bundle
 from dermoscope.images import field_of_view, side_by_side, working_copy
 from dermoscope.mask_model import Clock, MaskModel, decoded
-from dermoscope.segment.automatic import certainty, segment_automatically
+from dermoscope.segment.automatic import certainty
 from dermoscope.segment.edges import snap_to_edges
 from dermoscope.segment.flips import Flip, FlippedDecoder, flip_pixels
 from dermoscope.segment.postprocess import FinishedMask, finish_mask
@@ -102,8 +102,8 @@ class OpenImage:
             self._small = working_copy(image.rgb)
             self._view = field_of_view(self._small)
         with self._clock("encode"):
-            flips: tuple[Flip, ...] = ("original", "hflip") if options.flips else ("original",)
-            encoded = {flip: model.encode(flip_pixels(image.rgb, flip)) for flip in flips}
+            self._flips: tuple[Flip, ...] = ("original", "hflip") if options.flips else ("original",)
+            encoded = {flip: model.encode(flip_pixels(image.rgb, flip)) for flip in self._flips}
             shape = self._small.shape[:2]
             self._decode = FlippedDecoder({flip: model.decoder_on(one, shape) for flip, one in encoded.items()}, shape)
             self._gate = model.judge_skin(encoded["original"])
@@ -120,9 +120,7 @@ class OpenImage:
         finished, confidence, logits, prompt = None, None, None, ""
         if self._gate.is_skin or not self._options.gate:
             with clock("segment"):
-                found = segment_automatically(
-                    self._small, self._decode, self._part.rules, view=self._view, prompts=self._part.prompts
-                )
+                found = self._model.find_lesion(self._rgb, self._small, self._view, self._decode, self._flips)
             with clock("mask"):
                 logits, prompt = found.logits, found.prompt
                 finished = None if logits is None else self._finish(logits, _NO_POINTS, _NO_LABELS)
@@ -209,7 +207,7 @@ class OpenImage:
         judged = select_mask(logits, overlaps, [prompt.name], self._small, self._view, self._part.rules).candidates
         best = max(judged, key=lambda candidate: candidate.predicted_iou)
         score = certainty(best) if self._part.prompts == "no prompt" else best.score
-        return logits[0, best.token], self._model.confidence(score), prompt.name
+        return logits[0, best.token], self._model.confidence(score, automatic=False), prompt.name
 
     def _finish(
         self, logits: NDArray[np.float32], points: NDArray[np.float32], labels: NDArray[np.int64]

@@ -17,7 +17,7 @@ from variants import Variant
 from dermoscope.encoders.inputs import EncoderInput, prepare
 from dermoscope.engine import compile_graph
 from dermoscope.evaluation.masks import mask_scores
-from dermoscope.images import decode
+from dermoscope.images import decode, read_mask
 from dermoscope.segment.automatic import Decode, segment_automatically
 from dermoscope.segment.postprocess import finish_mask
 from dermoscope.segment.prompted_decoder import PromptedDecoder
@@ -69,7 +69,7 @@ def dice_by_prompt(variant: Variant, images: Sequence[MaskImage], weights: Path,
     look_at = _sam2(variant, weights) if variant.spec.architecture == "sam2-hiera" else _graphs(variant, cache)
     dice: dict[str, list[float]] = {"auto": [], "jittered box": []}
     for one in track(images, f"masks of {variant.label}"):
-        rgb, truth = decode(one.image).rgb, decode(one.mask).rgb[..., 0] > 128
+        rgb, truth = decode(one.image).rgb, read_mask(one.mask)
         height, width = truth.shape
         prepared = prepare(rgb, variant.contract)
         prompted = look_at(prepared, (height, width))

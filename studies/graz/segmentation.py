@@ -31,7 +31,7 @@ from dermoscope.encoders.inputs import InputContract, prepare
 from dermoscope.evaluation.figures import style
 from dermoscope.evaluation.intervals import Estimate, grouped_bootstrap
 from dermoscope.evaluation.masks import mask_scores
-from dermoscope.images import decode, draw_outline, field_of_view, save_png, working_copy
+from dermoscope.images import decode, draw_outline, field_of_view, read_mask, save_png, working_copy
 from dermoscope.segment.prompts import Prompt, bright_extremum, dark_extremum
 from dermoscope.segment.sam2_decoder import Sam2Decoder
 from dermoscope.segment.selection import Candidate, SelectionRules, select_mask
@@ -74,7 +74,7 @@ def main() -> None:
     decoder = Sam2Decoder.from_file(arguments.weights / "sam2_hiera_tiny.safetensors", CONTRACT)
     found = []
     for image_id, image, truth_path in track(validation_images(arguments.data)[: arguments.count], "extrema"):
-        rgb, truth = decode(image).rgb, decode(truth_path).rgb[..., 0] > 128
+        rgb, truth = decode(image).rgb, read_mask(truth_path)
         prompts, one = segment(rgb, truth, decoder)
         save_png(side_by_side(rgb, prompts, one), arguments.out / f"{image_id}.png")
         found.append(one)

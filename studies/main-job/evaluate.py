@@ -26,7 +26,7 @@ from dermoscope.batch import analyze_batch
 from dermoscope.data.manifest import Record, read_manifest, write_manifest
 from dermoscope.evaluation.intervals import Estimate, grouped_bootstrap
 from dermoscope.evaluation.masks import mask_scores
-from dermoscope.images import decode
+from dermoscope.images import read_mask
 from dermoscope.training.leaks import LEAK_CHECK_NAME, LeakCheck
 from dermoscope.training.tasks import DEFAULT_TASKS
 
@@ -136,8 +136,8 @@ def masks(pairs: list[tuple[Record, Row]], out: Path) -> list[tuple[str, Estimat
     for record, row in pairs:
         if record.source != "ISIC2018" or record.mask_path is None:
             continue
-        truth = decode(record.mask_path).rgb[..., 0] > 128
-        predicted = decode(out / row["mask"]).rgb[..., 0] > 128 if row["mask"] else np.zeros_like(truth)
+        truth = read_mask(record.mask_path)
+        predicted = read_mask(out / row["mask"]) if row["mask"] else np.zeros_like(truth)
         scores.append(mask_scores(predicted, truth))
         ids.append(record.group_id)
     return [

@@ -22,7 +22,7 @@ from dermoscope.encoders.inputs import prepare
 from dermoscope.engine import compile_graph
 from dermoscope.evaluation.intervals import grouped_bootstrap
 from dermoscope.evaluation.masks import mask_scores
-from dermoscope.images import decode
+from dermoscope.images import decode, read_mask
 from dermoscope.segment.automatic import segment_automatically
 from dermoscope.segment.confidence import expected_overlap, fit_expected_overlap
 from dermoscope.segment.postprocess import finish_mask
@@ -50,7 +50,7 @@ def main() -> None:
     fates: Counter[str] = Counter()
     for record in records:
         assert record.mask_path is not None
-        image, truth = decode(record.path), decode(record.mask_path).rgb[..., 0] > 128
+        image, truth = decode(record.path), read_mask(record.mask_path)
         prepared = prepare(image.rgb, parts.encoder.input)
         embedding = encoder({"image": prepared.image, "pool_weights": prepared.pool_weights})["embedding"]
         prompted = PromptedDecoder(decoder, parts.encoder.input, embedding, prepared, image.rgb.shape[:2])

@@ -33,7 +33,7 @@ from dermoscope.data.isic2018 import ISIC2018Task1, column_by_image
 from dermoscope.data.leakage import Kind, check_leaks
 from dermoscope.data.manifest import Record, write_manifest
 from dermoscope.data.splits import groups_of
-from dermoscope.images import decode, field_of_view
+from dermoscope.images import decode, field_of_view, read_mask
 
 LEAST_SIDE = 160
 DTD_SPLIT = {"blotchy": "test", "bubbly": "test", "bumpy": "test", "cobwebbed": "val"}
@@ -69,7 +69,7 @@ def healthy_skin(data: Path, out: Path) -> Iterator[Record]:
     out.mkdir(parents=True, exist_ok=True)
     for record in isic2018(data, "ISIC2018"):
         assert record.mask_path is not None
-        lesion = decode(record.mask_path).rgb[..., 0] > 128
+        lesion = read_mask(record.mask_path)
         left, top, side = largest_lesion_free_square(lesion, margin=12)
         if side < LEAST_SIDE:
             continue

@@ -21,7 +21,7 @@ from sklearn.linear_model import LogisticRegression
 from dermoscope.data.manifest import Record, read_manifest
 from dermoscope.evaluation.intervals import grouped_bootstrap
 from dermoscope.evaluation.masks import mask_scores
-from dermoscope.images import decode, field_of_view
+from dermoscope.images import decode, field_of_view, read_mask
 from dermoscope.segment.saliency import FEATURE_NAMES, SaliencyModel, lesion_saliency, saliency_features, salient_region
 
 PIXELS = 800
@@ -30,7 +30,7 @@ LANDSCAPE, ANY = 700, 500
 
 def read(record: Record) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     assert record.mask_path is not None
-    return decode(record.path).rgb, decode(record.mask_path).rgb[..., 0] > 128
+    return decode(record.path).rgb, read_mask(record.mask_path)
 
 
 def training_images(records: list[Record], random: np.random.Generator) -> list[Record]:

@@ -28,13 +28,13 @@ from dermoscope.data.manifest import Record, read_manifest
 from dermoscope.encoders.inputs import prepare
 from dermoscope.engine import compile_graph
 from dermoscope.evaluation.masks import MaskScores, MaskSummary, mask_scores, summarise
-from dermoscope.images import decode
+from dermoscope.images import decode, read_mask
 from dermoscope.segment.automatic import segment_automatically
 from dermoscope.segment.postprocess import finish_mask
 from dermoscope.segment.prompted_decoder import PromptedDecoder
 from dermoscope.segment.simulated import ground_truth_box, jittered_box
 from dermoscope.segment.unet import UNet
-from dermoscope.training.decoder_bundle import load_mask_run
+from dermoscope.training.mask_model_file import load_mask_run
 
 Answers = Iterator[tuple[str, NDArray[np.float32] | None, float]]
 """Prompt source, logits over the image or none, confidence."""
@@ -68,7 +68,7 @@ def main() -> None:
     random = np.random.default_rng(0)
     for number, record in enumerate(records, 1):
         assert record.mask_path is not None
-        rgb, truth = decode(record.path).rgb, decode(record.mask_path).rgb[..., 0] > 128
+        rgb, truth = decode(record.path).rgb, read_mask(record.mask_path)
         for source, logits, confidence in ask(rgb, truth, random):
             finished = None if logits is None else finish_mask(logits, truth.shape[1], truth.shape[0])
             mask = np.zeros_like(truth) if finished is None else finished.mask

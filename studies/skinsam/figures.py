@@ -23,7 +23,7 @@ from PIL import Image
 from dermoscope.data.manifest import Record, read_manifest
 from dermoscope.evaluation.figures import Case, dice_by_type, gallery, training_curves, worst_median_best
 from dermoscope.evaluation.masks import mask_scores
-from dermoscope.images import decode
+from dermoscope.images import decode, read_mask
 from dermoscope.segment.postprocess import finish_mask
 
 TYPES = ("NV", "MEL", "BKL", "BCC", "AK", "SCC", "AKIEC", "VASC", "DF")
@@ -83,7 +83,7 @@ def learning_curves(metrics: Path, path: Path) -> None:
 def predicted(record: Record, model: Model) -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_]]:
     """Image, true mask, and automatic mask."""
     assert record.mask_path is not None
-    rgb, truth = decode(record.path).rgb, decode(record.mask_path).rgb[..., 0] > 128
+    rgb, truth = decode(record.path).rgb, read_mask(record.mask_path)
     _, logits, _ = next(model(rgb, truth, np.random.default_rng(0)))
     found = None if logits is None else finish_mask(logits, truth.shape[1], truth.shape[0])
     return rgb, truth, np.zeros_like(truth) if found is None else found.mask

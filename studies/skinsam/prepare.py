@@ -5,6 +5,7 @@
 
 * `manifest.csv`: every image with a mask, and healthy skin with an empty one, so that "no lesion" is an answer, too.
 * `fewer-nevi.csv`: the same with at most 2,000 nevi of HAM10000 in `train`; they are two thirds of it and much alike.
+* `balanced.csv`: at most 700 of those and 600 pieces of healthy skin, so that ISIC 2018 is a third.
 * `without-HAM10000.csv`, `without-ISIC2018.csv`: one source left out of `train` and `val`, for testing on it.
 """
 
@@ -23,6 +24,7 @@ from dermoscope.images import decode
 
 HEALTHY = "healthy-skin"
 MOST_NEVI = 2000
+MOST_NEVI_BALANCED, MOST_HEALTHY_BALANCED = 700, 600
 
 
 def main() -> None:
@@ -32,8 +34,11 @@ def main() -> None:
     arguments = parser.parse_args()
     records = list(with_masks(read_manifest(arguments.of), arguments.out / "empty-masks"))
     write_manifest(records, arguments.out / "manifest.csv")
-    fewer = fewer_nevi(records)
+    fewer = with_fewer(records, "HAM10000", "NV", MOST_NEVI)
     write_manifest(fewer, arguments.out / "fewer-nevi.csv")
+    balanced = with_fewer(fewer, "HAM10000", "NV", MOST_NEVI_BALANCED)
+    balanced = with_fewer(balanced, HEALTHY, "", MOST_HEALTHY_BALANCED)
+    write_manifest(balanced, arguments.out / "balanced.csv")
     for source in sorted({record.source for record in records} - {HEALTHY}):
         others = [r for r in fewer if r.source != source or r.split == "test"]
         write_manifest(others, arguments.out / f"without-{source.replace(' ', '')}.csv")
@@ -55,10 +60,10 @@ def with_masks(records: Iterable[Record], empty: Path) -> Iterator[Record]:
             yield record.model_copy(update={"image_id": name, "mask_path": path, "lesion_id": record.group_id})
 
 
-def fewer_nevi(records: list[Record]) -> list[Record]:
-    """At most `MOST_NEVI` nevi of HAM10000 to learn from."""
-    nevi = [r.image_id for r in records if (r.source, r.diagnosis, r.split) == ("HAM10000", "NV", "train")]
-    dropped = set(random.Random(0).sample(nevi, max(0, len(nevi) - MOST_NEVI)))
+def with_fewer(records: list[Record], source: str, diagnosis: str, most: int) -> list[Record]:
+    """At most so many images of a source and a diagnosis to learn from."""
+    chosen = [r.image_id for r in records if (r.source, r.diagnosis, r.split) == (source, diagnosis, "train")]
+    dropped = set(random.Random(0).sample(chosen, max(0, len(chosen) - most)))
     return [record for record in records if record.image_id not in dropped]
 
 

@@ -6,12 +6,12 @@ import cv2
 import numpy as np
 import pytest
 
-from dermoscope.evaluation.mask_files import read_mask, score_mask_files
+from dermoscope.evaluation.mask_files import score_mask_files
 from dermoscope.evaluation.masks import mask_scores
 from dermoscope.evaluation.predictions import read_predictions
 from dermoscope.evaluation.problems import InputError, Problems
 from dermoscope.evaluation.truth import Matched, match, read_truth
-from dermoscope.images import ImageError
+from dermoscope.images import ImageError, read_mask
 from tests.evaluation.fake_runs import IMAGES, disc, image_id, result_rows, write_picture, write_table, write_world
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dermoscope.segment.confidence import expected_overlap, fit_expected_overlap
+from dermoscope.segment.confidence import believed_overlap, expected_overlap, fit_expected_overlap
 
 
 @pytest.mark.parametrize(
@@ -37,3 +37,12 @@ def test_the_fit_recovers_what_made_the_data(slope: float, intercept: float) -> 
     overlaps = [expected_overlap(score, slope, intercept) for score in scores] + random.normal(0, 0.01, 500)
     fitted = fit_expected_overlap(scores.tolist(), overlaps.tolist())
     assert fitted == pytest.approx((slope, intercept), abs=0.03)
+
+
+def test_believed_overlap() -> None:
+    sure = np.array([[20.0, 20.0], [-20.0, -20.0]], np.float32)
+    assert believed_overlap(sure) == pytest.approx(1.0)
+    assert believed_overlap(-np.abs(sure)) == 0
+    # Half believed inside (two pixels of 0.75), half feared outside (two of 0.25): 1.5 of 2 + 2 - 1.5.
+    odds = np.float32(np.log(3.0))
+    assert believed_overlap(np.array([[odds, odds], [-odds, -odds]])) == pytest.approx(1.5 / 2.5)

@@ -11,7 +11,8 @@ from safetensors.torch import load_file, save_file
 from dermoscope import torchvision_guard  # noqa: F401  (must come before timm)
 from dermoscope.cli import main
 from dermoscope.data.manifest import write_manifest
-from dermoscope.training.mask_run import MaskModelDescription
+from dermoscope.files import sha256_of
+from dermoscope.training.mask_model_file import MaskModelDescription
 from dermoscope.training.recipes import load_mask_recipe
 from tests.training.tiny_masks import pictures, sam_weights
 
@@ -106,7 +107,32 @@ def test_a_unet_takes_no_prompt(world: Path, tmp_path: Path, capsys: pytest.Capt
     shown = capsys.readouterr().out
     assert "dice, prompt: auto" in shown
     assert "jittered box" not in shown
-    assert "dermoscope export" not in shown
+    assert f"dermoscope export {out}" in shown
+    description = MaskModelDescription.model_validate_json((out / "model.json").read_bytes())
+    assert description.images == {"images": 6}
+    assert not description.start_sha256
+
+
+def test_a_run_goes_on_from_an_earlier_one(world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert main(arguments(world, "unet", first, "--quiet")) == 0
+    still = ["--set", "optimiser.learning_rate=1e-12"]
+    assert main(arguments(world, "unet", second, "--quiet", "--start", str(first), *still)) == 0
+    began, ended = load_file(first / "model.safetensors"), load_file(second / "model.safetensors")
+    parameters = [name for name in began if name.endswith("weight")]
+    assert all((began[name] - ended[name]).abs().max() < 1e-6 for name in parameters)
+    description = MaskModelDescription.model_validate_json((second / "model.json").read_bytes())
+    assert description.start_sha256 == sha256_of(first / "model.safetensors")
+    assert "--start first" in json.loads((second / "run.json").read_text())["command"]
+    capsys.readouterr()
+
+    third = ["--start", str(first), "--set", "model.size=64"]
+    assert main(arguments(world, "unet", tmp_path / "third", *third)) == 1
+    assert "first takes images of 32 px (squash), this recipe 64 px (squash)" in capsys.readouterr().err
+    assert main(arguments(world, "unet", tmp_path / "third", "--start", str(world))) == 1
+    assert "holds no finished run for masks" in capsys.readouterr().err
+    assert main(arguments(world, "skinsam-decoder", tmp_path / "third", "--start", str(first))) == 1
+    assert "first takes images of 32 px" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -24,9 +24,10 @@ def export(
     images: Annotated[tuple[str, ...], Parameter(show_default=False)] = (),
     name: str = "",
 ) -> int:
-    """Put the mask decoder of a training run into a bundle. Research use only, not a medical device.
+    """Put the masks of a training run into a bundle. Research use only, not a medical device.
 
-    The new bundle has the decoder of the run and all else of the other bundle, and is used like that one. For example:
+    The new bundle has what the run trained and all else of the other bundle, and is used like that one: a decoder takes
+    the place of the other's; a U-Net draws the masks that nobody gives a prompt for. For example:
 
     dermoscope export runs/masks --out my-bundle
 
@@ -37,7 +38,7 @@ def export(
     Exit codes: 0 all done, 1 failed, 2 wrong usage.
 
     Args:
-        run: Folder of a run of skinsam-decoder, or of another recipe for masks that leaves the encoder as it is.
+        run: Folder of a run of unet, skinsam-decoder, or another recipe for masks that leaves the encoder as it is.
         out: Folder of the new bundle; it must not exist.
         bundle: The other bundle; by default the one that comes with the package.
         images: An image to compare the exported graph with torch on; may be given again.
@@ -49,10 +50,10 @@ def export(
     if out.exists():
         return fail(f"--out: {out} is there already; choose another", ExitCode.USAGE)
     try:
-        from dermoscope.training.decoder_bundle import bundle_with_decoder
+        from dermoscope.training.mask_bundle import bundle_with_masks
 
         base = Bundle.load(bundle) if bundle else Bundle.default()
-        made = bundle_with_decoder(run, base, out, images=_decoded(images), name=name)
+        made = bundle_with_masks(run, base, out, images=_decoded(images), name=name)
     except ModuleNotFoundError as error:
         return fail(f'{error.name} is not installed; run: pip install "dermoscope[train]"')
     except (BundleError, OutputError, ValueError) as error:

@@ -34,6 +34,7 @@ def train(
     encoder: str | None = None,
     weights: Path | None = None,
     cache: Path | None = None,
+    start: Path | None = None,
     variant: Several = (),
     set_: Annotated[tuple[str, ...], Parameter(name="--set", show_default=False)] = (),
     allow_leaks: str | None = None,
@@ -76,6 +77,7 @@ def train(
         weights: For masks: pretrained weights, as dermoscope models fetch or import writes them.
         cache: For masks: folder for embeddings that are computed once; by default one in the run, which may be removed
             afterwards.
+        start: For masks: folder of an earlier run of this recipe, whose model takes the place of the pretrained one.
         variant: A variant that the recipe names; may be given again.
         set_: A change to the recipe, such as optimiser.learning_rate=0.0005 or head.kind=linear; may be given again.
         allow_leaks: Train although splits share lesions or images, for this reason, which the run records.
@@ -101,9 +103,9 @@ def train(
             _refuse({"--store": store, "--encoder": encoder}, "is for recipes of heads")
             if weights is None:
                 raise UsageError("--weights: name the pretrained weights; dermoscope models list says where they are")
-            order_masks(order, chosen, weights, cache or out / "cache", quiet=quiet)
+            order_masks(order, chosen, weights, cache or out / "cache", start, quiet=quiet)
             return ExitCode.DONE
-        _refuse({"--weights": weights, "--cache": cache}, "is for recipes of masks")
+        _refuse({"--weights": weights, "--cache": cache, "--start": start}, "is for recipes of masks")
         if store is None or encoder is None:
             raise UsageError(f"--{'encoder' if store else 'store'}: needed for the recipe of a head; see --help")
         trained = _train(order, chosen, store, encoder, quiet=quiet)

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 _SHOWN = ("dice", "jaccard", "thresholded_jaccard", "pixel_accuracy")
 
 
-def order_masks(order: Order, recipe: MaskRecipe, weights: Path, cache: Path, *, quiet: bool) -> None:
+def order_masks(
+    order: Order, recipe: MaskRecipe, weights: Path, cache: Path, start: Path | None, *, quiet: bool
+) -> None:
     """Train a model for masks, show how it goes, and print what came out.
 
     Args:
@@ -28,6 +30,7 @@ def order_masks(order: Order, recipe: MaskRecipe, weights: Path, cache: Path, *,
         recipe: The recipe that it stands for.
         weights: Pretrained weights.
         cache: Folder for embeddings.
+        start: Run folder to go on from, if any.
         quiet: Whether to print nothing.
     """
     from dermoscope.cli.evaluations import steps
@@ -44,7 +47,9 @@ def order_masks(order: Order, recipe: MaskRecipe, weights: Path, cache: Path, *,
             on_step=shown.step,
             on_epoch=shown.epoch,
         )
-        with order.begin(records, (recipe.seed,), ["--weights", weights]) as run:
+        source: list[str | Path] = ["--weights", weights]
+        source += ["--start", start] if start else []
+        with order.begin(records, (recipe.seed,), source) as run:
             trained = train_masks(
                 recipe,
                 records,
@@ -53,6 +58,7 @@ def order_masks(order: Order, recipe: MaskRecipe, weights: Path, cache: Path, *,
                 run,
                 order.out,
                 announce=announce,
+                start=start,
                 threads=order.jobs,
                 resamples=order.resamples,
             )
@@ -127,6 +133,6 @@ def _print(trained: TrainedMasks, recipe: MaskRecipe, order: Order) -> None:
             table.add_row(f"{metric.replace('_', ' ')}, prompt: {source}", number(one.value), interval(one))
     console.print(table)
     console.print(Text(f"\nThe run: {printable(order.out)}", style="bold"))
-    if trained.description.kind == "sam" and trained.description.trained == "decoder":
+    if trained.description.kind == "unet" or trained.description.trained == "decoder":
         console.print(Text(f"Use it: dermoscope export {printable(order.out)} --out bundle"))
     console.print(RESEARCH_USE, style="dim")

@@ -9,11 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dermoscope.evaluation.isic.segmentation import LESION_ABOVE
 from dermoscope.evaluation.masks import MaskScores, mask_scores
 from dermoscope.evaluation.problems import Problems
 from dermoscope.evaluation.truth import Matched
-from dermoscope.images import ImageError, decode
+from dermoscope.images import ImageError, read_mask
 
 PROMPTS = ("auto", "jittered-box", "ground-truth-box")
 """Where the prompt of a segmentation model came from; `auto` also for models that take none."""
@@ -88,18 +87,6 @@ def score_mask_files(
         types=tuple(matched.truth.diagnoses[image] or "unknown" for image in images),
         files=tuple(files),
     )
-
-
-def read_mask(path: Path) -> NDArray[np.bool_]:
-    """A mask file, `[H, W]`: above 128 is lesion.
-
-    Raises:
-        ImageError: If it is no image, or holds small numbers only, such as 0 and 1.
-    """
-    values = decode(path, min_side=1).rgb[..., 0]
-    if 0 < (largest := int(values.max())) <= LESION_ABOVE:
-        raise ImageError(str(path), f"has {largest} as its largest value; write the lesion as 255 and the rest as 0")
-    return np.asarray(values > LESION_ABOVE)
 
 
 def _given(matched: Matched, image: int) -> Path | None:

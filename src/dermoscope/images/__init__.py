@@ -3,6 +3,7 @@
 from dermoscope.images.decode import MAX_PIXELS, MIN_SIDE, DecodedImage, decode
 from dermoscope.images.draw import RESEARCH_USE, draw_evidence, draw_outline, save_png, side_by_side
 from dermoscope.images.frame import CircleRemoval, field_of_view, remove_outer_circle
+from dermoscope.images.masks import LESION_ABOVE, read_mask
 from dermoscope.images.quality import (
     QUALITY_FLAGS,
     QualityMeasures,
@@ -14,6 +15,7 @@ from dermoscope.images.reading import MAX_FILE_BYTES, ImageError, printable, rea
 from dermoscope.images.working_size import WORKING_SIDE, working_copy
 
 __all__ = [
+    "LESION_ABOVE",
     "MAX_FILE_BYTES",
     "MAX_PIXELS",
     "MIN_SIDE",
@@ -33,6 +35,7 @@ __all__ = [
     "printable",
     "quality_flags",
     "read_image_file",
+    "read_mask",
     "remove_outer_circle",
     "save_png",
     "side_by_side",

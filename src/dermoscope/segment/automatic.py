@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dermoscope.images import field_of_view, working_copy
+from dermoscope.segment.confidence import believed_overlap
 from dermoscope.segment.prompts import Prompt, no_prompt, saliency_boxes
 from dermoscope.segment.saliency import lesion_saliency, salient_region
 from dermoscope.segment.selection import WON, Candidate, SelectionRules, select_mask
@@ -79,6 +80,22 @@ def segment_automatically(
     winner = selection.candidates[selection.chosen]
     index = selection.chosen // len(rules.mask_tokens)
     return AutomaticMask(logits[index, winner.token], winner.prompt, winner.score, selection.candidates)
+
+
+def as_drawn(
+    logits: NDArray[np.float32], rgb: NDArray[np.uint8], view: NDArray[np.bool_], rules: SelectionRules
+) -> AutomaticMask:
+    """The mask of a network that takes no prompts, taken as it is, also where that is "no lesion".
+
+    Args:
+        logits: `[h, w]` over the image.
+        rgb: The image's `working_copy`.
+        view: Its field of view.
+        rules: What the mask is measured with.
+    """
+    single, believed = replace(rules, mask_tokens=(0,)), np.full((1, 1), believed_overlap(logits), np.float32)
+    measured = select_mask(logits[None, None], believed, [no_prompt().name], rgb, view, single)
+    return _as_answered(logits, measured.candidates[0])
 
 
 def certainty(candidate: Candidate) -> float:

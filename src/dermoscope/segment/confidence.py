@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 _LEAST = 1e-3
 
@@ -33,6 +34,21 @@ def fit_expected_overlap(scores: Sequence[float], overlaps: Sequence[float]) -> 
         lambda x, a, b: 1 / (1 + np.exp(-(a * x + b))), [_log_odds(s) for s in scores], overlaps, p0=(0.5, 1.0)
     )
     return float(slope), float(intercept)
+
+
+def believed_overlap(logits: NDArray[np.float32]) -> float:
+    """Intersection over union of a mask with its own probabilities, 0 to 1; 0 where it is empty.
+
+    What a network without an estimate of its own believes: a mask of certain pixels on certain ground gives 1.
+
+    Args:
+        logits: `[h, w]`.
+    """
+    probability = 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
+    inside = logits > 0
+    both = float(probability[inside].sum())
+    union = float(inside.sum() + probability.sum()) - both
+    return both / union if both else 0.0
 
 
 def _log_odds(score: float) -> float:

@@ -17,13 +17,13 @@ import torch
 from torch import Tensor, nn
 
 from dermoscope import torchvision_guard  # noqa: F401  (must come before transformers)
+from dermoscope.segment.prompts import PADDING_LABEL
 
 # isort: split
 from transformers.models.sam.configuration_sam import SamMaskDecoderConfig, SamPromptEncoderConfig
 from transformers.models.sam.modeling_sam import SamMaskDecoder, SamMaskEmbedding
 
 EMBEDDING_CHANNELS = 256
-PADDING_LABEL = -1
 
 _RENAMES = (
     ("prompt_encoder.pe_layer.positional_encoding_gaussian_matrix", "frequencies"),

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from dermoscope.encoders.inputs import EncoderInput, InputContract
 from dermoscope.engine import NamedGraph
-from dermoscope.segment.prompts import PADDING_LABEL, Prompt
+from dermoscope.segment.prompts import Prompt, padded
 
 PREVIOUS, HAS_PREVIOUS = "previous", "has_previous"
 """Names of the inputs that hold earlier masks; graphs of older bundles have neither."""
@@ -64,12 +64,7 @@ class PromptedDecoder:
         Raises:
             ValueError: If a prompt has an earlier mask and the graph takes none.
         """
-        longest = max(2, max(len(prompt.labels) for prompt in prompts))
-        points = np.zeros((len(prompts), longest, 2), np.float32)
-        labels = np.full((len(prompts), longest), PADDING_LABEL, np.int64)
-        for row, prompt in enumerate(prompts):
-            points[row, : len(prompt.labels)] = prompt.points * self._scale
-            labels[row, : len(prompt.labels)] = prompt.labels
+        points, labels = padded(prompts, self._scale)
         result = self._graph({"embedding": self._embedding, "points": points, "labels": labels, **self._dense(prompts)})
         masks = result["masks"][:, :, : self._rows, : self._columns]
         return np.asarray(masks, np.float32), np.asarray(result["overlaps"], np.float32)

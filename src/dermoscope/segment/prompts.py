@@ -9,6 +9,7 @@ Reference for the clicks: T. Parkhomenko, lesion analysis on frozen SAM2 feature
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -49,6 +50,25 @@ class Prompt:
 def no_prompt() -> Prompt:
     """Nothing at all: the decoder has learnt what a lesion is."""
     return Prompt("no prompt", np.zeros((0, 2), np.float32), np.zeros(0, np.int64))
+
+
+def padded(
+    prompts: Sequence[Prompt], scale: float | NDArray[np.float32], fewest: int = 2
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Prompts of different lengths as one batch, `[N, P, 2]` and `[N, P]`, filled up with points that are none.
+
+    Args:
+        prompts: N of them.
+        scale: What positions are multiplied with, or `[2]` for x and y.
+        fewest: Smallest P.
+    """
+    longest = max(fewest, *(len(prompt.labels) for prompt in prompts))
+    points = np.zeros((len(prompts), longest, 2), np.float32)
+    labels = np.full((len(prompts), longest), PADDING_LABEL, np.int64)
+    for row, prompt in enumerate(prompts):
+        points[row, : len(prompt.labels)] = prompt.points * scale
+        labels[row, : len(prompt.labels)] = prompt.labels
+    return points, labels
 
 
 def clicks(

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from dermoscope import torchvision_guard  # noqa: F401  (must come before transformers)
 from dermoscope.encoders.inputs import EncoderInput, InputContract
-from dermoscope.segment.prompts import PADDING_LABEL, Prompt
+from dermoscope.segment.prompts import Prompt, padded
 
 # isort: split
 from transformers import Sam2Config, Sam2Model
@@ -82,13 +82,8 @@ class Sam2Decoder:
         """
         if not self._embeddings:
             raise RuntimeError("no image was looked at; call look_at first")
-        longest = max(len(prompt.labels) for prompt in prompts)
-        points = np.zeros((1, len(prompts), longest, 2), np.float32)
-        labels = np.full((1, len(prompts), longest), PADDING_LABEL, np.int64)
-        for row, prompt in enumerate(prompts):
-            points[0, row, : len(prompt.labels)] = prompt.points * self._scale
-            labels[0, row, : len(prompt.labels)] = prompt.labels
-        prompted = {"input_points": torch.from_numpy(points), "input_labels": torch.from_numpy(labels)}
+        points, labels = padded(prompts, self._scale, fewest=1)
+        prompted = {"input_points": torch.from_numpy(points[None]), "input_labels": torch.from_numpy(labels[None])}
         found = [
             self._model(image_embeddings=self._embeddings, multimask_output=several, **prompted)
             for several in (False, True)

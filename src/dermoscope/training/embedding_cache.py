@@ -8,7 +8,6 @@ interrupted goes on where it stopped.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import time
@@ -24,7 +23,7 @@ from dermoscope.batch.files import replace_file, writing_to
 from dermoscope.data.manifest import Record
 from dermoscope.encoders.folder import EncoderFolder
 from dermoscope.engine import Graph, compile_graph
-from dermoscope.training.mask_images import mask_sample
+from dermoscope.training.mask_images import images_fingerprint, mask_sample
 from dermoscope.training.recipes.augmentation import AugmentationPart
 
 DESCRIPTION = "cache.json"
@@ -159,15 +158,12 @@ class EmbeddingCache:
             replace_file(path, description.encode())
 
     def _description(self) -> str:
-        images = hashlib.sha256()
-        for record in self.records:
-            images.update(f"{record.image_id}\n{record.path.name}\n{record.sha256}\n".encode())
         return json.dumps(
             {
                 "schema": _SCHEMA,
                 "encoder": self._encoder.description.fingerprint,
                 "shape": self._shape,
-                "images": images.hexdigest(),
+                "images": images_fingerprint(self.records),
                 "augmentation": self._augmentation.model_dump(mode="json") if self.copies > 1 else None,
                 "seed": self._seed if self.copies > 1 else None,
             },

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -10,12 +12,11 @@ from numpy.typing import NDArray
 
 from dermoscope.data.manifest import Record
 from dermoscope.encoders.inputs import EncoderInput, InputContract, prepare
-from dermoscope.images import decode
+from dermoscope.images import LESION_ABOVE, decode, read_mask
 from dermoscope.training.augmentation import augment
 from dermoscope.training.recipes.augmentation import AugmentationPart
 
 _LEAST_SIDE = 256  # hair and JPEG artefacts need some pixels to be drawn on
-_INSIDE = 128
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +57,14 @@ def mask_sample(
     return MaskSample(prepared, fitted_mask(mask, prepared, contract, side))
 
 
+def images_fingerprint(records: Sequence[Record]) -> str:
+    """A SHA-256 that tells images by their names, files and sums, in order."""
+    digest = hashlib.sha256()
+    for record in records:
+        digest.update(f"{record.image_id}\n{record.path.name}\n{record.sha256}\n".encode())
+    return digest.hexdigest()
+
+
 def read_pair(record: Record, side: int) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """An image `[H, W, 3]` and its mask `[H, W]`, with a long side of at most `side` pixels.
 
@@ -65,18 +74,20 @@ def read_pair(record: Record, side: int) -> tuple[NDArray[np.uint8], NDArray[np.
     """
     if record.mask_path is None:
         raise ValueError(f"{record.image_id} has no mask; give its mask_path in the manifest")
-    image, truth = decode(record.path), decode(record.mask_path)
-    if (image.width, image.height) != (truth.width, truth.height):
+    image, truth = decode(record.path), read_mask(record.mask_path)
+    height, width = truth.shape
+    if (image.width, image.height) != (width, height):
         raise ValueError(
-            f"{record.mask_path} is {truth.width}x{truth.height}, its image is {image.width}x{image.height}; "
+            f"{record.mask_path} is {width}x{height}, its image is {image.width}x{image.height}; "
             "a mask must have the size of its image"
         )
     scale = min(1.0, side / max(image.width, image.height))
     if scale == 1.0:
-        return image.rgb, truth.rgb[..., 0] >= _INSIDE
+        return image.rgb, truth
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     rgb = np.asarray(cv2.resize(image.rgb, size, interpolation=cv2.INTER_AREA), np.uint8)
-    return rgb, cv2.resize(truth.rgb[..., 0], size, interpolation=cv2.INTER_AREA) >= _INSIDE
+    shades = np.where(truth, np.uint8(255), np.uint8(0))
+    return rgb, np.asarray(cv2.resize(shades, size, interpolation=cv2.INTER_AREA) > LESION_ABOVE)
 
 
 def fitted_mask(

@@ -10,11 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dermoscope.segment.prompts import LESION_LABEL, PADDING_LABEL, Prompt, no_prompt
+from dermoscope.segment.prompts import LESION_LABEL, Prompt, no_prompt, padded
 from dermoscope.segment.simulated import click_inside, jittered_box, next_click
 from dermoscope.training.recipes.masks import PromptsPart
-
-_FEWEST_POINTS = 2
 
 
 @dataclass(frozen=True)
@@ -42,12 +40,7 @@ def prompt_batch(prompts: Sequence[Prompt], scale: float, previous: Tensor | Non
         scale: Pixels of the encoder input to a cell of the mask.
         previous: Logits `[B, S, S]` of an earlier mask of every prompt, or none.
     """
-    longest = max(_FEWEST_POINTS, *(len(prompt.labels) for prompt in prompts))
-    points = np.zeros((len(prompts), longest, 2), np.float32)
-    labels = np.full((len(prompts), longest), PADDING_LABEL, np.int64)
-    for row, prompt in enumerate(prompts):
-        points[row, : len(prompt.labels)] = prompt.points * scale
-        labels[row, : len(prompt.labels)] = prompt.labels
+    points, labels = padded(prompts, scale)
     known = None if previous is None else torch.ones(len(prompts))
     earlier = None if previous is None else previous.detach().unsqueeze(1)
     return PromptBatch(torch.from_numpy(points), torch.from_numpy(labels), earlier, known)

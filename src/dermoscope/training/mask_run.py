@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import safetensors.torch
-from pydantic import BaseModel, ConfigDict, Field
 
-from dermoscope import __version__
 from dermoscope.batch.files import replace_file, writing_to
 from dermoscope.data.manifest import Record
 from dermoscope.encoders.folder import EncoderFolder, EncoderFolderError
@@ -20,6 +17,7 @@ from dermoscope.encoders.inputs import InputContract
 from dermoscope.encoders.registry import EncoderSpec
 from dermoscope.encoders.weights import weights_sha256
 from dermoscope.evaluation.masks import MaskSummary
+from dermoscope.files import sha256_of
 from dermoscope.segment.confidence import fit_expected_overlap
 from dermoscope.segment.lora import merge_low_rank
 from dermoscope.segment.mask_decoder import EMBEDDING_CHANNELS
@@ -28,7 +26,15 @@ from dermoscope.training.encoder_export import export_encoder
 from dermoscope.training.head_trainer import TrainingError
 from dermoscope.training.mask_data import CachedData, ImageData, MaskData
 from dermoscope.training.mask_forecast import Forecast, forecast
-from dermoscope.training.mask_models import SAMModel, build_model, model_contract
+from dermoscope.training.mask_images import images_fingerprint
+from dermoscope.training.mask_model_file import (
+    DESCRIPTION_NAME,
+    MODEL_NAME,
+    MaskModelDescription,
+    MaskRunError,
+    load_mask_run,
+)
+from dermoscope.training.mask_models import SAMModel, UNetModel, build_model, model_contract
 from dermoscope.training.mask_scores import AUTO, judge, summarised
 from dermoscope.training.mask_trainer import MaskTrainer, OnEpoch, OnStep
 from dermoscope.training.recipes import RECIPE_NAME, recipe_text
@@ -36,41 +42,8 @@ from dermoscope.training.recipes.augmentation import NO_AUGMENTATION
 from dermoscope.training.recipes.masks import MaskRecipe, SAMPart
 from dermoscope.training.run_folder import EpochMetrics, RunFolder
 
-MODEL_NAME, DESCRIPTION_NAME = "model.safetensors", "model.json"
 CHECKPOINT_NAME = "checkpoint.safetensors"
 SPLITS = ("train", "val")
-
-
-class MaskModelDescription(BaseModel):
-    """The contents of `model.json`.
-
-    Attributes:
-        schema_version: Of this file.
-        version: Of `dermoscope`.
-        recipe: Name of the recipe.
-        kind: `sam` or `unet`.
-        trained: What of it was trained.
-        encoder: Name of the encoder in the registry.
-        contract: How it wants its images.
-        weights_sha256: Of the weights it started from.
-        confidence_slope: With `confidence_intercept`, from the decoder's own score to the expected Dice; see
-            `dermoscope.segment.confidence`. Fitted on the validation images.
-        licence: Of the weights it started from.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    schema_version: Literal[1] = 1
-    version: str = Field(default=__version__)
-    recipe: str
-    kind: Literal["sam", "unet"]
-    trained: str
-    encoder: str
-    contract: InputContract
-    weights_sha256: str
-    confidence_slope: float
-    confidence_intercept: float
-    licence: str
 
 
 @dataclass(frozen=True)
@@ -120,6 +93,7 @@ def train_masks(
     folder: Path,
     *,
     announce: Announcements | None = None,
+    start: Path | None = None,
     threads: int = 2,
     resamples: int = 1000,
 ) -> TrainedMasks:
@@ -136,12 +110,15 @@ def train_masks(
         run: The run folder, begun; the caller leaves its context.
         folder: Where that is.
         announce: What to call on the way.
+        start: Run folder of a model of the same make to go on from; the weights are then only its encoder's, where
+            that is not trained.
         threads: Images read and embedded at once.
         resamples: Of the bootstrap.
 
     Raises:
         TrainingError: If there is nothing to learn from or to choose on, or the loss is no longer finite.
         WeightsError: If the weights cannot be used.
+        MaskRunError: If the run to go on from is not finished, or of a model of another make.
         CacheError: If the cache is of another training.
         CheckpointError: If the checkpoint is.
         ImageError: If an image or a mask cannot be read.
@@ -152,6 +129,7 @@ def train_masks(
     spec, contract = model_contract(recipe)
     train, validation = (_of(records, split) for split in SPLITS)
     model, groups = build_model(recipe, weights)
+    start_sha256 = _go_on_from(start, model, contract) if start else ""
     side = mask_side(recipe, contract)
     data = _data(recipe, spec, contract, weights, cache, (train, validation), side, announce, threads)
     # Written once there is something to learn from: what failed before that may simply begin again.
@@ -179,9 +157,9 @@ def train_masks(
             announce.on_stage(f"embedding the images of {split}")
             part.cache.fill(threads=threads, on_progress=announce.on_copy)
     announce.on_stage("training")
-    start = time.perf_counter()
-    epochs = trainer.fit(*data, inputs=_fingerprint(train, validation))
-    seconds = time.perf_counter() - start
+    began = time.perf_counter()
+    epochs = trainer.fit(*data, inputs="\n".join([*map(images_fingerprint, (train, validation)), start_sha256]))
+    seconds = time.perf_counter() - began
     announce.on_stage("scoring the validation images")
     judged = list(judge(model, data[1], validation, contract, seed=recipe.seed))
     scores = {
@@ -200,6 +178,8 @@ def train_masks(
         confidence_slope=slope,
         confidence_intercept=intercept,
         licence=spec.licence,
+        images=dict(sorted(Counter(record.source or "images" for record in train).items())),
+        start_sha256=start_sha256,
     )
     if isinstance(model, SAMModel) and model.encoder is not None:
         merge_low_rank(model.encoder)
@@ -218,6 +198,21 @@ def train_masks(
 def mask_side(recipe: MaskRecipe, contract: InputContract) -> int:
     """Cells along one side of the mask that a recipe's model answers with."""
     return 4 * contract.map_size if isinstance(recipe.model, SAMPart) else contract.size // 2
+
+
+def _go_on_from(run: Path, model: SAMModel | UNetModel, contract: InputContract) -> str:
+    """Give a model the tensors of an earlier run, and say what they sum to."""
+    description, state = load_mask_run(run)
+    ours, theirs = (f"{one.size} px ({one.fit})" for one in (contract, description.contract))
+    if description.contract != contract:
+        raise MaskRunError(f"{run} takes images of {theirs}, this recipe {ours}; set the same")
+    try:
+        model.load_state_dict(state)
+    except RuntimeError:
+        raise MaskRunError(
+            f"{run} trained {description.trained} of {description.encoder}, another model than this recipe"
+        ) from None
+    return sha256_of(run / MODEL_NAME)
 
 
 def _of(records: Sequence[Record], split: str) -> list[Record]:
@@ -277,12 +272,3 @@ def _exported(spec: EncoderSpec, contract: InputContract, weights: Path, folder:
     with writing_to(folder):
         folder.mkdir(parents=True, exist_ok=True)
     return EncoderFolder.load(export_encoder(spec, weights, contract, folder))
-
-
-def _fingerprint(*parts: Sequence[Record]) -> str:
-    digest = hashlib.sha256()
-    for records in parts:
-        for record in records:
-            digest.update(f"{record.image_id}\n{record.path.name}\n{record.sha256}\n".encode())
-        digest.update(b"\0")
-    return digest.hexdigest()

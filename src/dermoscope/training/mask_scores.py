@@ -12,7 +12,8 @@ from torch import Tensor, inference_mode
 from dermoscope.data.manifest import Record
 from dermoscope.encoders.inputs import InputContract, prepare
 from dermoscope.evaluation.masks import MASK_METRICS, MaskScores, MaskSummary, mask_scores, summarise
-from dermoscope.images import decode
+from dermoscope.images import read_mask
+from dermoscope.segment.confidence import believed_overlap
 from dermoscope.segment.postprocess import finish_mask
 from dermoscope.segment.prompts import Prompt, no_prompt
 from dermoscope.segment.selection import stability_score
@@ -55,7 +56,7 @@ def judge(
     for index, record in enumerate(records):
         inputs, targets = data.batch(np.array([index]), 0)
         assert record.mask_path is not None
-        truth = decode(record.mask_path).rgb[..., 0] > 128
+        truth = read_mask(record.mask_path)
         small = (targets[0] >= 0.5).numpy()
         prompts = {AUTO: no_prompt()}
         if not isinstance(model, UNetModel):
@@ -88,7 +89,7 @@ def _answer(
     with inference_mode():
         logits, overlaps = model(inputs, prompt_batch([prompt], contract.size / side))
     mask = logits[0].float().numpy()
-    predicted = 1.0 if overlaps is None else float(np.clip(overlaps[0].float().numpy(), 0, 1))
+    predicted = believed_overlap(mask) if overlaps is None else float(np.clip(overlaps[0].float().numpy(), 0, 1))
     return mask, predicted * stability_score(mask, 1.0) if (mask > 0).any() else 0.0
 
 

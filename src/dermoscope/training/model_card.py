@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from dermoscope.bundle import BundleDescription
 
+_AUTOMATIC = {
+    "no prompt": "outlines the lesion, without a prompt or from clicks and a box",
+    "saliency boxes": "outlines the lesion from prompts that nobody has to\ngive",
+    "no prompt and saliency boxes": "outlines the lesion from prompts that nobody has to\ngive",
+}
+
 
 def model_card(description: BundleDescription) -> str:
     """Markdown for the `README.md` of a bundle: what it is, what it has seen, how well it does, where it fails."""
@@ -29,8 +35,7 @@ A frozen encoder ({description.encoder.name}, {description.encoder.licence}: {de
 image once, at {description.encoder.input.size} pixels ({description.encoder.input.fit}). A gate on the mean and
 standard deviation of every channel of all its maps answers: is it skin. Three small heads on its 256-d feature answer:
 which lesion group ({", ".join(heads.group.classes)}); which diagnosis ({classes}); and how likely is malignancy under
-the definition `{heads.malignancy_definition}`. A SAM mask decoder outlines the lesion from prompts that nobody has to
-give.
+the definition `{heads.malignancy_definition}`. {_masks(description)}
 
 - Gate: {description.gate.point.meaning} (threshold {description.gate.point.threshold:.4f}).
 - Malignancy: {heads.malignancy_point.meaning} (threshold {heads.malignancy_point.threshold:.4f}).
@@ -75,3 +80,13 @@ Largest absolute difference over the outputs, beside the standard deviation of t
 
 {provenance}
 """
+
+
+def _masks(description: BundleDescription) -> str:
+    network = description.mask_network
+    if network is None:
+        return f"A SAM mask decoder {_AUTOMATIC[description.decoder.prompts]}."
+    return (
+        f"A U-Net of its own ({network.name}, {network.licence}: {network.source}; {network.input.size} pixels) "
+        "outlines the lesion; a SAM mask decoder on the encoder's embedding corrects it from clicks and boxes."
+    )

@@ -15,9 +15,7 @@ from numpy.typing import NDArray
 
 from dermoscope.evaluation.isic.tasks import SegmentationTask
 from dermoscope.evaluation.masks import JACCARD_THRESHOLD, pixel_counts
-
-LESION_ABOVE = 128
-"""A pixel of a mask file belongs to the lesion above this value."""
+from dermoscope.images import LESION_ABOVE
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 
 from dermoscope.evaluation.columns import CLASS_ORDER
-from dermoscope.evaluation.mask_files import MaskTask, read_mask
+from dermoscope.evaluation.mask_files import MaskTask
 from dermoscope.evaluation.masks import MASK_METRICS, MaskSummary, summarise
 from dermoscope.evaluation.report.document import Cell, Figure, NothingToShowError, Section, Table, Tile
 from dermoscope.evaluation.report.parts import Part, Settings
 from dermoscope.evaluation.truth import Matched
-from dermoscope.images import ImageError, decode
+from dermoscope.images import ImageError, decode, read_mask
 
 PROMPT_NAMES = {
     "auto": "auto (found by the program itself, or no prompt at all)",

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from dermoscope.evaluation.report.document import Cell, Section, Table
 from dermoscope.evaluation.report.parts import Part, Settings
 from dermoscope.evaluation.subgroups import AGE_BANDS, UNKNOWN, SubgroupRow, age_band, subgroup_rows
 from dermoscope.evaluation.tasks import BinaryTask
 from dermoscope.evaluation.truth import Matched
-from dermoscope.images import ImageError, decode
+from dermoscope.images import ImageError, decode, read_mask
 from dermoscope.images.skin_tone import SKIN_TONES, estimate_skin_tone
 
 _COLUMNS = ("Subgroup", "Images", "Positive", "Groups", "Sensitivity", "Specificity", "Remark")
@@ -86,7 +84,7 @@ def estimated_skin_tones(matched: Matched, settings: Settings) -> list[str]:
         settings.on_progress("Skin tones", done, total)
         try:
             rgb = decode(path).rgb
-            lesion = None if mask is None else np.asarray(decode(mask, min_side=1).rgb[..., 0] > 128)
+            lesion = None if mask is None else read_mask(mask)
         except ImageError:
             tones.append("")
             continue
