@@ -13,6 +13,9 @@ from torch import Tensor
 from dermoscope.segment.mask_decoder import PromptedMaskDecoder, decoder_names
 from tests.sam_states import original_decoder_state, shuffled
 
+# isort: split
+from transformers import SamConfig, SamModel, SamPromptEncoderConfig, SamVisionConfig
+
 SIZE = 64
 BOX = torch.tensor([[[8.0, 12.0], [40.0, 50.0]]])
 BOX_LABELS = torch.tensor([[2, 3]])
@@ -174,3 +177,22 @@ def _reference(reference: Any, embedding: Tensor, points: list[list[float]], lab
         for several in (False, True)
     ]
     return torch.cat([masks for masks, _ in both], 1), torch.cat([overlaps for _, overlaps in both], 1)
+
+
+def test_the_names_of_transformers_are_read_too() -> None:
+    torch.manual_seed(0)
+    whole = SamModel(
+        SamConfig(
+            vision_config=SamVisionConfig(
+                image_size=SIZE, num_hidden_layers=1, global_attn_indexes=[0], hidden_size=32, num_attention_heads=2
+            ),
+            prompt_encoder_config=SamPromptEncoderConfig(image_size=SIZE),
+        )
+    ).eval()
+    decoder = PromptedMaskDecoder.from_state(SIZE, whole.state_dict())
+    embedding = torch.randn(1, 256, 4, 4, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        found, overlaps = decoder(embedding, BOX, BOX_LABELS)
+        expected = whole(image_embeddings=embedding, input_boxes=BOX.reshape(1, 1, 4), multimask_output=False)
+    torch.testing.assert_close(found[:, :1], expected.pred_masks[0], atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(overlaps[:, :1], expected.iou_scores[0], atol=1e-3, rtol=1e-3)

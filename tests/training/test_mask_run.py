@@ -6,11 +6,15 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file, save_file
 
 from dermoscope import torchvision_guard  # noqa: F401  (must come before timm)
 from dermoscope.cli import main
 from dermoscope.data.manifest import write_manifest
+from dermoscope.encoders.registry import encoder_spec
+from dermoscope.encoders.sam2_hiera import vision_config
+from dermoscope.encoders.shapes import HieraShape
 from dermoscope.files import sha256_of
 from dermoscope.training.mask_model_file import MaskModelDescription
 from dermoscope.training.recipes import load_mask_recipe
@@ -18,6 +22,7 @@ from tests.training.tiny_masks import pictures, sam_weights
 
 # isort: split
 import timm
+from transformers import Sam2Config, Sam2Model
 
 # torch.export warns about itself.
 pytestmark = [
@@ -40,6 +45,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     network = timm.create_model("tf_efficientnet_lite0")
     save_file(network.state_dict(), folder / "lite0.safetensors")
     return folder
+
+
+VARIANTS = load_mask_recipe("skinsam-decoder").variants
+SAME_ENCODER = [name for name, changes in VARIANTS.items() if "model.encoder" not in changes]
 
 
 def arguments(world: Path, recipe: str, out: Path, *more: str, manifest: str = "manifest.csv") -> list[str]:
@@ -82,7 +91,7 @@ def test_a_decoder_on_kept_embeddings(world: Path, tmp_path: Path, capsys: pytes
     assert "was trained on litemedsam at 16 px" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("variant", load_mask_recipe("skinsam-decoder").variants)
+@pytest.mark.parametrize("variant", SAME_ENCODER)
 def test_variants_share_what_is_kept(world: Path, tmp_path: Path, variant: str) -> None:
     given = ["--variant", variant, "--cache", str(world / "cache"), "--quiet"]
     assert main(arguments(world, "skinsam-decoder", tmp_path / "run", *given)) == 0
@@ -99,6 +108,34 @@ def test_what_changes_the_encoder_keeps_it_plain(world: Path, tmp_path: Path, re
     assert {name.split(".")[0] for name in state} == {"decoder", "encoder"}
     assert not [name for name in state if "parametrizations" in name]
     assert json.loads((out / "model.json").read_text())["trained"] == trained
+
+
+@pytest.mark.parametrize(("recipe", "changed"), [("skinsam-decoder", set()), ("skinsam-lora", {"vision_encoder"})])
+def test_sam_2_is_trained_as_a_whole(
+    world: Path, tmp_path: Path, sam2_weights: Path, recipe: str, changed: set[str]
+) -> None:
+    given = arguments(world, recipe, tmp_path / "run", "--quiet", "--variant", "sam2", "--set", "model.size=64")
+    given[given.index(str(world / "sam.safetensors"))] = str(sam2_weights)
+    assert main(given) == 0
+    assert not (tmp_path / "run" / "cache").exists()
+    before, after = load_file(sam2_weights), load_file(tmp_path / "run" / "model.safetensors")
+    moved = {name for name, value in after.items() if not torch.equal(value, before[name.removeprefix("whole.")])}
+    assert {name.split(".")[1] for name in moved} == {"mask_decoder", "prompt_encoder"} | changed
+    assert not [name for name in after if "parametrizations" in name]
+    metrics = json.loads((tmp_path / "run" / "run.json").read_text())["metrics"][recipe]
+    assert {"dice, prompt: auto", "dice, prompt: jittered box"} <= set(metrics)
+
+
+@pytest.fixture(scope="module")
+def sam2_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A random checkpoint of SAM 2 with Hiera-tiny."""
+    torch.manual_seed(0)
+    shape = encoder_spec("sam2_hiera_tiny").shape
+    assert isinstance(shape, HieraShape)
+    whole = Sam2Model(Sam2Config(vision_config=vision_config(shape)))
+    path = tmp_path_factory.mktemp("sam2") / "sam2.safetensors"
+    save_file({name: value.clone() for name, value in whole.state_dict().items()}, path)
+    return path
 
 
 def test_a_unet_takes_no_prompt(world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -141,7 +178,12 @@ def test_a_run_goes_on_from_an_earlier_one(world: Path, tmp_path: Path, capsys: 
         ([], "no-val.csv", 1, "no image with a mask in the split val"),
         ([], "leaky.csv", 1, "lesion"),
         (["--store", "x"], "manifest.csv", 2, "--store: is for recipes of heads"),
-        (["--set", "model.encoder=sam2_hiera_tiny"], "manifest.csv", 1, "no mask decoder that this recipe can train"),
+        (
+            ["--set", "model.encoder=tf_efficientnet_lite0"],
+            "manifest.csv",
+            1,
+            "brings no mask decoder",
+        ),
         (["--set", "model.size=17"], "manifest.csv", 1, "size must be a multiple"),
     ],
 )

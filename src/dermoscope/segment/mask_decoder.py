@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from dermoscope import torchvision_guard  # noqa: F401  (must come before transformers)
+from dermoscope.encoders.original_names import sam_names
 from dermoscope.segment.prompts import PADDING_LABEL
 
 # isort: split
@@ -25,25 +26,14 @@ from transformers.models.sam.modeling_sam import SamMaskDecoder, SamMaskEmbeddin
 
 EMBEDDING_CHANNELS = 256
 
-_RENAMES = (
-    ("prompt_encoder.pe_layer.positional_encoding_gaussian_matrix", "frequencies"),
-    ("prompt_encoder.not_a_point_embed.weight", "not_a_point"),
-    ("prompt_encoder.no_mask_embed.weight", "no_mask"),
-    ("prompt_encoder.mask_downscaling.0.", "previous.conv1."),
-    ("prompt_encoder.mask_downscaling.1.", "previous.layer_norm1."),
-    ("prompt_encoder.mask_downscaling.3.", "previous.conv2."),
-    ("prompt_encoder.mask_downscaling.4.", "previous.layer_norm2."),
-    ("prompt_encoder.mask_downscaling.6.", "previous.conv3."),
-    ("mask_decoder.", "decoder."),
-    (".norm1.", ".layer_norm1."),
-    (".norm2.", ".layer_norm2."),
-    (".norm3.", ".layer_norm3."),
-    (".norm4.", ".layer_norm4."),
-    (".norm_final_attn.", ".layer_norm_final_attn."),
-    ("output_upscaling.0.", "upscale_conv1."),
-    ("output_upscaling.1.", "upscale_layer_norm."),
-    ("output_upscaling.3.", "upscale_conv2."),
-)
+_RENAMES = {
+    "prompt_encoder.shared_embedding.positional_embedding": "frequencies",
+    "prompt_encoder.not_a_point_embed.weight": "not_a_point",
+    "prompt_encoder.no_mask_embed.weight": "no_mask",
+    "prompt_encoder.mask_embed.": "previous.",
+    "mask_decoder.": "decoder.",
+}
+_POINT_KIND = "prompt_encoder.point_embed.{}.weight"
 
 
 class PromptedMaskDecoder(nn.Module):
@@ -70,7 +60,7 @@ class PromptedMaskDecoder(nn.Module):
 
     @classmethod
     def from_state(cls, input_size: int, state: Mapping[str, Tensor]) -> PromptedMaskDecoder:
-        """Build the decoder from a whole SAM checkpoint in the names of the original code.
+        """Build the decoder from a whole SAM checkpoint, in the names of the original code or of `transformers`.
 
         The encoder is ignored.
 
@@ -154,24 +144,21 @@ class PromptedMaskDecoder(nn.Module):
         return masks, cast(Tensor, net.iou_prediction_head(tokens[:, 0]))
 
 
-_RENAMED_APART = "prompt_encoder.point_embeddings."
-
-
 def decoder_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Translate prompt encoder and mask decoder of an original SAM checkpoint to the names used here."""
-    kinds = [state[f"prompt_encoder.point_embeddings.{kind}.weight"] for kind in range(4)]
-    renamed = {"point_kinds": torch.cat(kinds)}
+    """Translate prompt encoder and mask decoder of a SAM checkpoint to the names used here.
+
+    Args:
+        state: In the names of the original code, or of `transformers`' SamModel.
+
+    Raises:
+        KeyError: If there is no prompt encoder.
+    """
+    state = {key: value for key, value in state.items() if key.startswith(("prompt_encoder.", "mask_decoder."))}
+    if _POINT_KIND.format(0) not in state:
+        state = sam_names(state)
+    renamed = {"point_kinds": torch.cat([state.pop(_POINT_KIND.format(kind)) for kind in range(4)])}
     for key, value in state.items():
-        if not key.startswith(("prompt_encoder.", "mask_decoder.")) or key.startswith(_RENAMED_APART):
-            continue
-        name = key
-        for old, new in _RENAMES:
-            name = name.replace(old, new)
-        if "output_hypernetworks_mlps" in name or "iou_prediction_head" in name:
-            name = (
-                name.replace("layers.0.", "proj_in.")
-                .replace("layers.2.", "proj_out.")
-                .replace("layers.1.", "layers.0.")
-            )
-        renamed[name] = value
+        for theirs, ours in _RENAMES.items():
+            if key.startswith(theirs):
+                renamed[ours + key.removeprefix(theirs)] = value
     return renamed

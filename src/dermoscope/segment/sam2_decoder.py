@@ -18,10 +18,12 @@ from torch import Tensor
 
 from dermoscope import torchvision_guard  # noqa: F401  (must come before transformers)
 from dermoscope.encoders.inputs import EncoderInput, InputContract
+from dermoscope.encoders.sam2_hiera import vision_config
+from dermoscope.encoders.shapes import HieraShape
 from dermoscope.segment.prompts import Prompt, padded
 
 # isort: split
-from transformers import Sam2Config, Sam2Model
+from transformers import Sam2Config, Sam2Model, Sam2VisionConfig
 
 _STRIDES = (4, 8, 16)
 
@@ -93,10 +95,13 @@ class Sam2Decoder:
         return masks[:, :, : self._rows, : self._columns].numpy(), overlaps.numpy()
 
 
-def sam2_config(contract: InputContract) -> Sam2Config:
-    """Configuration of Hiera-tiny for the contract's input size, which the position grids depend on."""
-    sides = [contract.size // stride for stride in _STRIDES]
-    return Sam2Config(
-        vision_config={"model_type": "sam2_vision_model", "backbone_feature_sizes": [[s, s] for s in sides]},
-        prompt_encoder_config={"image_size": contract.size},
-    )
+def sam2_config(contract: InputContract, shape: HieraShape | None = None) -> Sam2Config:
+    """Configuration for the contract's input size, which the position grids depend on.
+
+    Args:
+        contract: Input contract.
+        shape: Which Hiera; by default the tiny one.
+    """
+    vision = Sam2VisionConfig() if shape is None else vision_config(shape)
+    vision.backbone_feature_sizes = [[contract.size // stride] * 2 for stride in _STRIDES]
+    return Sam2Config(vision_config=vision, prompt_encoder_config={"image_size": contract.size})

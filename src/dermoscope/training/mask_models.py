@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -9,6 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from dermoscope import torchvision_guard  # noqa: F401  (must come before transformers)
 from dermoscope.encoders.image_encoder import ImageEncoder
 from dermoscope.encoders.inputs import InputContract, input_contract
 from dermoscope.encoders.load import first_lines, load_encoder
@@ -17,9 +19,13 @@ from dermoscope.encoders.shapes import HieraShape, TimmShape
 from dermoscope.encoders.weights import WeightsError, weight_files
 from dermoscope.segment.lora import add_low_rank
 from dermoscope.segment.mask_decoder import PromptedMaskDecoder
+from dermoscope.segment.sam2_decoder import sam2_config
 from dermoscope.segment.unet import UNet
 from dermoscope.training.mask_prompts import PromptBatch
 from dermoscope.training.recipes.masks import MaskRecipe, SAMPart
+
+# isort: split
+from transformers import Sam2Model
 
 SINGLE_MASK = 0
 """The decoder's output for one mask, which is what is trained."""
@@ -54,6 +60,49 @@ class SAMModel(nn.Module):
         return masks[:, SINGLE_MASK], overlaps[:, SINGLE_MASK]
 
 
+class SAM2Model(nn.Module):
+    """SAM 2 as a whole: its decoder takes two finer maps beside the embedding, so encoder and decoder stay together.
+
+    Args:
+        whole: The model, made for the size of its input.
+    """
+
+    def __init__(self, whole: Sam2Model) -> None:
+        super().__init__()
+        # Its other masks are not trained, so none of them may take the place of an unstable one.
+        whole.mask_decoder.dynamic_multimask_via_stability = False
+        self.whole = whole
+
+    @classmethod
+    def from_state(cls, shape: HieraShape, contract: InputContract, state: Mapping[str, Tensor]) -> SAM2Model:
+        """Build the model from tensors in the names of `transformers`' Sam2Model; those for video are ignored.
+
+        Raises:
+            RuntimeError: If a tensor is missing or has another shape.
+        """
+        whole = Sam2Model(sam2_config(contract, shape))
+        missing = whole.load_state_dict(dict(state), strict=False).missing_keys
+        if missing:
+            raise RuntimeError(f"{missing[0]} is missing ({len(missing)} missing tensors in all)")
+        return cls(whole)
+
+    @property
+    def encoder(self) -> nn.Module:
+        """What turns images into maps."""
+        return cast(nn.Module, self.whole.vision_encoder)
+
+    def forward(self, inputs: Tensor, prompts: PromptBatch) -> tuple[Tensor, Tensor]:
+        """Logits `[B, S, S]` and predicted intersections over union `[B]` of images."""
+        found = self.whole(
+            pixel_values=inputs,
+            input_points=prompts.points[:, None],
+            input_labels=prompts.labels[:, None],
+            input_masks=prompts.previous,
+            multimask_output=False,
+        )
+        return found.pred_masks[:, 0, SINGLE_MASK], found.iou_scores[:, 0, SINGLE_MASK]
+
+
 class UNetModel(nn.Module):
     """A U-Net, which takes no prompts.
 
@@ -70,6 +119,10 @@ class UNetModel(nn.Module):
         return cast(Tensor, self.network(inputs.to(memory_format=torch.channels_last))), None
 
 
+Trainable = SAMModel | SAM2Model | UNetModel
+"""What a recipe for masks can train."""
+
+
 def model_contract(recipe: MaskRecipe) -> tuple[EncoderSpec, InputContract]:
     """The encoder that a recipe names, and how it wants its images.
 
@@ -77,12 +130,12 @@ def model_contract(recipe: MaskRecipe) -> tuple[EncoderSpec, InputContract]:
         ValueError: If there is no such encoder, it does not take that size, or it has no mask decoder.
     """
     spec = encoder_spec(recipe.model.encoder)
-    if isinstance(recipe.model, SAMPart) and isinstance(spec.shape, TimmShape | HieraShape):
+    if isinstance(recipe.model, SAMPart) and isinstance(spec.shape, TimmShape):
         raise ValueError(f"model.encoder: {spec.name} brings no mask decoder that this recipe can train")
     return spec, input_contract(spec, recipe.model.size, recipe.model.fit)
 
 
-def build_model(recipe: MaskRecipe, weights: Path) -> tuple[SAMModel | UNetModel, list[dict[str, object]]]:
+def build_model(recipe: MaskRecipe, weights: Path) -> tuple[Trainable, list[dict[str, object]]]:
     """The model that a recipe names with its pretrained weights, and the groups of parameters to train.
 
     Args:
@@ -103,6 +156,11 @@ def build_model(recipe: MaskRecipe, weights: Path) -> tuple[SAMModel | UNetModel
             new = [*network.decoder.parameters(), *network.classifier.parameters()]
             body = list(network.encoder.parameters())
             return UNetModel(network), [{"params": new, "lr": rate}, {"params": body, "lr": rate * share}]
+        if isinstance(spec.shape, HieraShape):
+            second = SAM2Model.from_state(spec.shape, contract, state)
+            second.whole.no_memory_embedding.requires_grad_(False)  # a part of what the encoder gives
+            own = [*second.whole.prompt_encoder.parameters(), *second.whole.mask_decoder.parameters()]
+            return second, [{"params": own, "lr": rate}, *_encoder_group(second.encoder, recipe.model, rate, share)]
         decoder = PromptedMaskDecoder.from_state(contract.size, state)
     except (RuntimeError, KeyError) as error:
         raise WeightsError(f"{weights} does not hold the weights of {spec.name}: {first_lines(error)}") from None
@@ -110,9 +168,15 @@ def build_model(recipe: MaskRecipe, weights: Path) -> tuple[SAMModel | UNetModel
     if recipe.model.trained == "decoder":
         return SAMModel(decoder), groups
     encoder = load_encoder(spec, weights)
-    if recipe.model.trained == "everything":
-        trained = list(encoder.parameters())
-    else:
-        trained = add_low_rank(encoder, recipe.model.lora.rank, recipe.model.lora.alpha)
-        share = 1.0  # the changes start from nothing
-    return SAMModel(decoder, encoder), [*groups, {"params": trained, "lr": rate * share}]
+    return SAMModel(decoder, encoder), [*groups, *_encoder_group(encoder, recipe.model, rate, share)]
+
+
+def _encoder_group(encoder: nn.Module, part: SAMPart, rate: float, share: float) -> list[dict[str, object]]:
+    """What of an encoder is trained, and how fast; the rest is frozen."""
+    encoder.requires_grad_(part.trained == "everything")
+    if part.trained == "decoder":
+        return []
+    if part.trained == "everything":
+        return [{"params": list(encoder.parameters()), "lr": rate * share}]
+    # The changes start from nothing, so they learn as fast as the decoder.
+    return [{"params": add_low_rank(encoder, part.lora.rank, part.lora.alpha), "lr": rate}]

@@ -15,6 +15,7 @@ from dermoscope.data.manifest import Record
 from dermoscope.encoders.folder import EncoderFolder, EncoderFolderError
 from dermoscope.encoders.inputs import InputContract
 from dermoscope.encoders.registry import EncoderSpec
+from dermoscope.encoders.shapes import HieraShape
 from dermoscope.encoders.weights import weights_sha256
 from dermoscope.evaluation.masks import MaskSummary
 from dermoscope.files import sha256_of
@@ -34,7 +35,7 @@ from dermoscope.training.mask_model_file import (
     MaskRunError,
     load_mask_run,
 )
-from dermoscope.training.mask_models import SAMModel, UNetModel, build_model, model_contract
+from dermoscope.training.mask_models import Trainable, UNetModel, build_model, model_contract
 from dermoscope.training.mask_scores import AUTO, judge, summarised
 from dermoscope.training.mask_trainer import MaskTrainer, OnEpoch, OnStep
 from dermoscope.training.recipes import RECIPE_NAME, recipe_text
@@ -181,7 +182,7 @@ def train_masks(
         images=dict(sorted(Counter(record.source or "images" for record in train).items())),
         start_sha256=start_sha256,
     )
-    if isinstance(model, SAMModel) and model.encoder is not None:
+    if not isinstance(model, UNetModel) and model.encoder is not None:
         merge_low_rank(model.encoder)
     state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
     replace_file(folder / MODEL_NAME, safetensors.torch.save(state))
@@ -200,7 +201,7 @@ def mask_side(recipe: MaskRecipe, contract: InputContract) -> int:
     return 4 * contract.map_size if isinstance(recipe.model, SAMPart) else contract.size // 2
 
 
-def _go_on_from(run: Path, model: SAMModel | UNetModel, contract: InputContract) -> str:
+def _go_on_from(run: Path, model: Trainable, contract: InputContract) -> str:
     """Give a model the tensors of an earlier run, and say what they sum to."""
     description, state = load_mask_run(run)
     ours, theirs = (f"{one.size} px ({one.fit})" for one in (contract, description.contract))
@@ -237,7 +238,7 @@ def _data(
 ) -> tuple[MaskData, MaskData]:
     """Training and validation images for the model: embeddings where the encoder stays as it is, else pictures."""
     copies = {"train": recipe.copies, "val": 1}
-    if not (isinstance(recipe.model, SAMPart) and recipe.model.trained == "decoder"):
+    if not _keeps_embeddings(recipe, spec):
         train, validation = (
             ImageData(
                 part,
@@ -258,6 +259,12 @@ def _data(
         for split, part in zip(SPLITS, records, strict=True)
     ]
     return CachedData(kept[0]), CachedData(kept[1])
+
+
+def _keeps_embeddings(recipe: MaskRecipe, spec: EncoderSpec) -> bool:
+    """Whether embeddings are all that the model needs: SAM 2's decoder takes finer maps too, too large to be kept."""
+    part = recipe.model
+    return isinstance(part, SAMPart) and part.trained == "decoder" and not isinstance(spec.shape, HieraShape)
 
 
 def _exported(spec: EncoderSpec, contract: InputContract, weights: Path, folder: Path) -> EncoderFolder:

@@ -19,7 +19,7 @@ from dermoscope.segment.prompts import Prompt, no_prompt
 from dermoscope.segment.selection import stability_score
 from dermoscope.segment.simulated import jittered_box
 from dermoscope.training.mask_data import MaskData
-from dermoscope.training.mask_models import SAMModel, UNetModel
+from dermoscope.training.mask_models import Trainable, UNetModel
 from dermoscope.training.mask_prompts import prompt_batch
 
 AUTO, BOXED = "auto", "jittered box"
@@ -40,7 +40,7 @@ class Judged:
 
 
 def judge(
-    model: SAMModel | UNetModel, data: MaskData, records: Sequence[Record], contract: InputContract, *, seed: int
+    model: Trainable, data: MaskData, records: Sequence[Record], contract: InputContract, *, seed: int
 ) -> Iterator[Judged]:
     """Score a model on images as they are, at their own size: without a prompt, and from a jittered box.
 
@@ -83,7 +83,7 @@ def summarised(scores: Sequence[MaskScores], records: Sequence[Record], resample
 
 
 def _answer(
-    model: SAMModel | UNetModel, inputs: Tensor, prompt: Prompt, contract: InputContract, side: int
+    model: Trainable, inputs: Tensor, prompt: Prompt, contract: InputContract, side: int
 ) -> tuple[NDArray[np.float32], float]:
     """Logits `[S, S]`, and the confidence of the mask as `segment_automatically` has it."""
     with inference_mode():
