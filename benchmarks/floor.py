@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -46,21 +47,35 @@ def precision_name(precision: Precision) -> str:
 
 def encoder_flops(encoder: EncoderFolder) -> int:
     """FLOPs of one image, a multiply-add as 2."""
+    contract = encoder.description.contract
+    cells = contract.map_size
+    return graph_flops(
+        encoder.graph, {"image": [1, 3, contract.size, contract.size], "pool_weights": [1, 1, cells, cells]}
+    )
+
+
+def graph_flops(path: Path, shapes: Mapping[str, Sequence[int]]) -> int:
+    """FLOPs of one call of a graph, a multiply-add as 2.
+
+    Args:
+        path: The ONNX file.
+        shapes: Of its inputs.
+    """
     import openvino as ov
 
-    contract = encoder.description.contract
-    model = ov.Core().read_model(str(encoder.graph))
-    cells = contract.map_size
-    model.reshape({"image": [1, 3, contract.size, contract.size], "pool_weights": [1, 1, cells, cells]})
+    model = ov.Core().read_model(str(path))
+    model.reshape({name: list(shape) for name, shape in shapes.items()})
     return sum(2 * multiply_adds(operation) for operation in model.get_ordered_ops())
 
 
 def multiply_adds(operation: Any) -> int:
     """Of one node of an OpenVINO model; none but products and convolutions have any."""
     kind = operation.get_type_name()
-    if kind not in ("MatMul", "Convolution", "GroupConvolution"):
+    if kind not in ("MatMul", "Convolution", "GroupConvolution", "ConvolutionBackpropData"):
         return 0
     left, right = (list[int](operation.input(number).get_shape()) for number in (0, 1))
+    if kind == "ConvolutionBackpropData":  # transposed: every input value meets every weight of its channel
+        return math.prod(left) * math.prod(right[1:])
     if kind == "MatMul":
         each = left[-2 if operation.get_attributes()["transpose_a"] else -1]
     else:

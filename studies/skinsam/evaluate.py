@@ -26,12 +26,10 @@ from numpy.typing import NDArray
 from dermoscope.bundle import Bundle
 from dermoscope.data.manifest import Record, read_manifest
 from dermoscope.encoders.inputs import prepare
-from dermoscope.engine import compile_graph
 from dermoscope.evaluation.masks import MaskScores, MaskSummary, mask_scores, summarise
-from dermoscope.images import decode, read_mask
-from dermoscope.segment.automatic import segment_automatically
+from dermoscope.images import decode, field_of_view, read_mask, working_copy
+from dermoscope.mask_model import MaskModel
 from dermoscope.segment.postprocess import finish_mask
-from dermoscope.segment.prompted_decoder import PromptedDecoder
 from dermoscope.segment.simulated import ground_truth_box, jittered_box
 from dermoscope.segment.unet import UNet
 from dermoscope.training.mask_model_file import load_mask_run
@@ -52,7 +50,11 @@ def main() -> None:
     parser.add_argument("--split", default="test", help="val while choosing, test once")
     parser.add_argument("--source", help="images of this source alone")
     parser.add_argument("--most", type=int, help="at most this many images of a source")
-    parser.add_argument("--prompts", choices=("no prompt", "saliency boxes", "no prompt and saliency boxes"))
+    parser.add_argument(
+        "--prompts",
+        choices=("no prompt", "saliency boxes", "no prompt and saliency boxes"),
+        help="ask the bundle's decoder so, and no mask network",
+    )
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     records = [
@@ -86,20 +88,25 @@ def thinned(records: Sequence[Record], source: str, most: int) -> list[Record]:
     return own[:: max(1, len(own) // most)]
 
 
-def prompted(folder: Path, prompts: str | None) -> Model:
-    """A bundle's encoder and decoder, asked with nothing and with boxes from the truth."""
+def prompted(folder: Path, prompts: str | None = None) -> Model:
+    """A bundle, asked as `dermoscope segment` asks it, and with boxes from the truth."""
     bundle = Bundle.load(folder)
-    parts = bundle.description
-    encoder, decoder = (compile_graph(bundle.graph_path(part)) for part in (parts.encoder, parts.decoder))
-    automatic: Any = prompts or parts.decoder.prompts
+    if prompts:
+        changed = bundle.description.model_copy(
+            update={
+                "mask_network": None,
+                "decoder": bundle.description.decoder.model_copy(update={"prompts": prompts}),
+            }
+        )
+        bundle = Bundle(folder, changed, bundle.fingerprint)
+    model = MaskModel(bundle, engine=None, precision="auto", threads=0, streams=1)
 
     def ask(rgb: NDArray[np.uint8], truth: NDArray[np.bool_], random: np.random.Generator) -> Answers:
-        prepared = prepare(rgb, parts.encoder.input)
-        embedding = encoder({"image": prepared.image, "pool_weights": prepared.pool_weights})["embedding"]
-        decode_prompts = PromptedDecoder(decoder, parts.encoder.input, embedding, prepared, rgb.shape[:2])
-        found = segment_automatically(rgb, decode_prompts, parts.decoder.rules, prompts=automatic)
-        yield "auto", found.logits, found.score
+        encoded, small = model.encode(rgb), working_copy(rgb)
+        found = model.find_lesion(rgb, small, field_of_view(small), model.decoder_on(encoded, small.shape[:2]))
+        yield "auto", found.logits, model.confidence(found.score)
         if truth.any():
+            decode_prompts = model.decoder_on(encoded, truth.shape)
             for prompt in (jittered_box(truth, random), ground_truth_box(truth)):
                 logits, overlaps = decode_prompts([prompt])
                 yield prompt.name, logits[0, 0], float(overlaps[0, 0])

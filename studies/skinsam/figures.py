@@ -48,7 +48,7 @@ def main() -> None:
         dice_by_type(dice, [row["diagnosis"] for row in own], path, prompt="auto", order=TYPES, title=source)
     records = {record.image_id: record for record in read_manifest(run / "manifest.csv")}
     lesions = [row for row in scores if row["source"] == "ISIC2018"]
-    zero_shot, tuned = (prompted(run / name, None) for name in ("bundle-zero", "bundle-tuned"))
+    zero_shot, tuned = (prompted(run / name) for name in ("bundle-zero", "bundle-tuned"))
     dice = np.array([float(row["dice"]) for row in lesions])
     choice = worst_median_best(dice, 8)
     chosen = (choice.worst, choice.median, choice.best)
