@@ -14,8 +14,9 @@ import csv
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
-from dermoscope.evaluation.intervals import grouped_bootstrap
+from dermoscope.evaluation.intervals import Estimate, grouped_bootstrap
 
 METRICS = ("dice", "jaccard", "thresholded_jaccard")
 Row = dict[str, str]
@@ -48,10 +49,14 @@ def show(what: str, pairs: list[tuple[Row, Row]]) -> None:
     cells = []
     for metric in METRICS:
         before, after = (np.array([float(pair[side][metric]) for pair in pairs]) for side in (0, 1))
-        change = after - before
-        estimate = grouped_bootstrap(lambda rows, change=change: float(change[rows].mean()), groups)
+        estimate = mean_of(after - before, groups)
         cells.append(f"{after.mean():.4f}, {estimate.value:+.4f} ({estimate.low:+.4f} to {estimate.high:+.4f})")
     print(f"| {what} | {len(pairs)} | {' | '.join(cells)} |")
+
+
+def mean_of(values: NDArray[np.float64], groups: list[str]) -> Estimate:
+    """The mean with an interval that draws whole lesions."""
+    return grouped_bootstrap(lambda rows: float(values[rows].mean()), groups)
 
 
 if __name__ == "__main__":

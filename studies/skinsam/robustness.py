@@ -17,11 +17,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
+from compare import mean_of
 from evaluate import HEALTHY, thinned
 from numpy.typing import NDArray
 
 from dermoscope.data.manifest import Record, read_manifest
-from dermoscope.evaluation.intervals import Estimate, grouped_bootstrap
+from dermoscope.evaluation.intervals import Estimate
 from dermoscope.evaluation.masks import mask_scores
 from dermoscope.images import decode, read_mask
 from dermoscope.segmenter import load_segmenter
@@ -101,11 +102,6 @@ def main() -> None:
                 values, groups = zip(*chosen, strict=True)
                 note(source, f"lesions {name}", mean_of(np.array(values), list(groups)))
     (arguments.out / "robustness.json").write_text(json.dumps(table, indent=1) + "\n")
-
-
-def mean_of(values: NDArray[np.float64], groups: list[str]) -> Estimate:
-    """The mean with an interval that draws whole lesions."""
-    return grouped_bootstrap(lambda rows: float(values[rows].mean()), groups)
 
 
 if __name__ == "__main__":
