@@ -156,8 +156,19 @@ def summaries(rows: Sequence[tuple[Record, str, MaskScores, float]]) -> dict[str
             known = types if data != HEALTHY else None
             scored = summarise([s for _, s in chosen], [r.group_id for r, _ in chosen], known)
             found.setdefault(data, {})[prompt] = [asdict(one) for one in scored]
+            if prompt == "auto":
+                tell_trust([(confidence, s.dice) for r, p, s, confidence in rows if p == prompt and r.source == data])
             print(f"| {data} | {prompt} | {len(chosen)} | {' | '.join(means(scored))} |")
     return found
+
+
+def tell_trust(pairs: Sequence[tuple[float, float]]) -> None:
+    """How far the confidence of masks is from their Dice, and whether less of it means worse."""
+    sure, dice = np.array([pair for pair in pairs if pair[0] > 0]).T
+    tenths = np.array_split(np.argsort(sure), 10)
+    shown = ", ".join(f"{sure[part].mean():.2f}: {dice[part].mean():.2f}" for part in tenths if len(part))
+    gap = np.mean([abs(sure[part].mean() - dice[part].mean()) for part in tenths if len(part)])
+    print(f"confidence: Dice of {len(sure)} masks by tenths: {shown}; mean gap {gap:.3f}", flush=True)
 
 
 def means(scored: Sequence[MaskSummary]) -> list[str]:

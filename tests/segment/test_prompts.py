@@ -13,6 +13,7 @@ from dermoscope.segment.prompts import (
     Prompt,
     automatic_prompts,
     bright_extremum,
+    cam_box,
     centre,
     clicks,
     dark_extremum,
@@ -163,3 +164,14 @@ def test_what_a_person_gives(
 def test_clicks_that_make_no_sense(points: list[list[int]], labels: list[int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         clicks(points, labels)
+
+
+def test_a_cam_box_lies_around_what_is_most_active() -> None:
+    cam = np.zeros((10, 20), np.float32)
+    cam[2:6, 4:12] = 3.0  # an activation has no fixed scale
+    cam[8, 18] = 1.0  # below four tenths of the highest
+    prompt = cam_box(cam, width=200, height=100)
+    assert prompt.name == "CAM box"
+    np.testing.assert_allclose(prompt.points, [[36, 18], [124, 62]], atol=1e-4)
+    nothing = cam_box(np.zeros((10, 20), np.float32), width=200, height=100)
+    assert nothing.points.tolist() == [[0, 0], [200, 100]]

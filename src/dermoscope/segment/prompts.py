@@ -172,6 +172,20 @@ def saliency_box(
     return _box_around(region, width, height, margin, name or f"saliency box {threshold:g}+{margin:g}")
 
 
+def cam_box(cam: NDArray[np.float32], width: int, height: int, *, threshold: float = 0.4) -> Prompt:
+    """A box around what a classifier looked at.
+
+    Args:
+        cam: Class activation map of shape (h, w) over the image, not negative.
+        width: Width of the image in pixels.
+        height: Height of the image in pixels.
+        threshold: Lowest activation inside the region, as a share of the highest.
+    """
+    highest = float(cam.max())
+    share = cam / np.float32(highest) if highest > 0 else np.zeros_like(cam)
+    return saliency_box(share, width, height, threshold=threshold, margin=0.05, name="CAM box")
+
+
 def automatic_prompts(rgb: NDArray[np.uint8], view: NDArray[np.bool_] | None = None) -> tuple[Prompt, ...]:
     """The prompts that `segment_automatically` gives to the decoder.
 
