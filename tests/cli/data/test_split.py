@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dermoscope.cli import main
-from dermoscope.data.manifest import Record, write_manifest
+from dermoscope.data.manifest import Record, read_manifest, write_manifest
 from dermoscope.data.splits import Split
 
 
@@ -35,6 +35,14 @@ def test_grouped(manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     printed = capsys.readouterr().out
     assert hashlib.sha256(out.read_bytes()).hexdigest() in printed
     assert "train" in printed
+
+
+def test_the_manifest_with_its_split_is_ready_to_train_on(manifest: Path, tmp_path: Path) -> None:
+    made = tmp_path / "elsewhere" / "to-train.csv"
+    assert main(["data", "split", str(manifest), "--out", str(tmp_path / "s.csv"), "--manifest-out", str(made)]) == 0
+    before, after = list(read_manifest(manifest)), list(read_manifest(made))
+    assert {record.image_id: record.split for record in after} == Split.read(tmp_path / "s.csv").parts
+    assert [record.model_copy(update={"split": ""}) for record in after] == before
 
 
 def test_without_a_test_set(manifest: Path, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ def split(
     folds: int | None = None,
     seed: int | None = None,
     keep_together: Path | None = None,
+    manifest_out: Path | None = None,
 ) -> int:
     """Split a manifest by lesion and patient, with every class in proportion, into a file with a hash.
 
@@ -31,6 +32,8 @@ def split(
     dermoscope data split manifest.csv --out splits/grouped.csv --fractions 0.7 0.15 0.15
 
     dermoscope data split manifest.csv --out splits/folds.csv --folds 5
+
+    dermoscope data split masks.csv --out splits.csv --manifest-out to-train.csv
 
     Writes image_id and split (or fold) as CSV, and beside it a JSON file with sha256, method, seed and counts. The
     image-level methods ignore lesions: they leak, and exist only to compare with published numbers.
@@ -43,8 +46,9 @@ def split(
         folds: Make this many equal folds instead, for the method grouped.
         seed: For the shuffling; by default 0, and 42 for the image-level methods, as published.
         keep_together: A leaks.json of dermoscope data check, whose near-duplicates shall not be parted either.
+        manifest_out: Write the manifest too, with the new split in it, as dermoscope train wants it.
     """
-    from dermoscope.data.manifest import read_manifest
+    from dermoscope.data.manifest import read_manifest, write_manifest
     from dermoscope.data.splits import IMAGE_LEVEL_SPLITS, grouped_folds, grouped_split
 
     if method != "grouped" and (folds is not None or keep_together is not None):
@@ -63,6 +67,8 @@ def split(
                 shares = fractions if fractions[2] else fractions[:2]
                 made = grouped_split(records, shares, seed=seed or 0, linked=linked)
         made.write(out)
+        if manifest_out is not None:
+            write_manifest((r.model_copy(update={"split": made.parts[r.image_id]}) for r in records), manifest_out)
     except (OSError, ValueError) as error:
         return fail(str(error))
     for part, counts in made.counts.items():
