@@ -1,7 +1,7 @@
 """The flagship way, from bytes to an `Analysis`: each image walks it once.
 
 decode → quality → encoder (one pass) ─┬→ gate; heads: group, diagnosis, malignancy
-└→ prompts → mask decoder → selection → mask      (where the gate says skin)
+└→ mask network, or prompts → mask decoder → selection → mask      (where the gate says skin)
 """
 
 from __future__ import annotations

@@ -65,14 +65,15 @@ RECIPES = {
 SEEDS = (0, 1, 2, 3, 4)
 REFUSED, SENSITIVITY = 0.0025, 0.90  # half of what may be refused: other clinics differ from those seen
 CHECKED_IMAGES = 16
-LICENCE = "CC BY-NC 4.0 (trained on HAM10000 and ISIC 2018 images); encoder and decoder: Apache-2.0"
+LICENCE = "CC BY-NC 4.0 (heads and masks trained on HAM10000 and ISIC 2018 images); encoder: Apache-2.0"
 TRAINING_DATA = (
     "HAM10000 (Tschandl et al. 2018, CC BY-NC 4.0), centre squares at 256 px: heads",
     "ISIC 2018 Task 1 training images outside the ISIC 2017 test ids (CC BY-NC 4.0), full frame at 256 px, with the "
-    "diagnoses of ISIC 2019: heads; saliency weights and mask confidence",
+    "diagnoses of ISIC 2019: heads",
     "lesion-free squares cut from ISIC 2018 images: gate",
     "DTD textures (research use), ImageNet sample photographs (non-commercial research use): gate",
-    "LiteMedSAM encoder and decoder, unchanged: trained by their authors on medical images, possibly dermoscopic ones",
+    "encoder: LiteMedSAM, unchanged, trained by its authors on medical images, possibly dermoscopic ones",
+    "mask decoder: LiteMedSAM, unchanged",
 )
 
 
