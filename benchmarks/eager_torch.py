@@ -1,9 +1,10 @@
 """The same analysis in eager torch, as a user of the reference code would write it: a yardstick.
 
 Pillow decodes and resizes, torch runs encoder, heads and mask decoder, Pillow writes masks. As in the scripts of MedSAM
-and LiteMedSAM, the decoder takes one box a pass, and every mask is brought to the size of the image. Where boxes lie
-and which mask wins is the package's own code, so that only the way of computing differs. The heads have the shipped
-sizes but random weights: the bundle holds no torch weights, and the cost is the same.
+and LiteMedSAM, the decoder is asked with boxes, whatever the bundle does, takes one box a pass, and every mask is
+brought to the size of the image. Where boxes lie and which mask wins is the package's own code, so that only the way of
+computing differs. The heads have the shipped sizes but random weights: the bundle holds no torch weights, and the cost
+is the same.
 """
 
 from __future__ import annotations

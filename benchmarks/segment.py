@@ -34,7 +34,6 @@ from dermoscope.training.export import load_parts
 
 HERE = Path(__file__).parent
 SUFFIXES = {".jpg", ".jpeg", ".png"}
-PREFIX = "unet-"
 
 
 def main() -> None:
@@ -47,6 +46,8 @@ def main() -> None:
     arguments = parser.parse_args()
     bundle = Bundle.load(arguments.bundle) if arguments.bundle else Bundle.default()
     files = sorted(path for path in arguments.images.iterdir() if path.suffix.lower() in SUFFIXES)[: arguments.count]
+    if not files:
+        parser.error(f"--images {arguments.images}: no image in it")
     took = measured(bundle, files, arguments.weights)
     flops, peak = floors(bundle), max(peaks().values())
     rows = {}
@@ -69,7 +70,7 @@ def measured(bundle: Bundle, files: list[Path], weights: Path | None) -> dict[st
     size, cells = parts.encoder.input.size, parts.encoder.input.map_size
     encoder, decoder = (compile_graph(bundle.graph_path(part)) for part in (parts.encoder, parts.decoder))
     network = compile_graph(bundle.graph_path(parts.mask_network)) if parts.mask_network else None
-    unet = UNet(parts.mask_network.name.removeprefix(PREFIX)).eval() if parts.mask_network else None
+    unet = UNet(parts.mask_network.name).eval() if parts.mask_network else None
     eager = load_parts(encoder_spec(parts.encoder.name), weights, parts.encoder.input) if weights else None
     segmenter = Segmenter(bundle)
     box = {

@@ -21,6 +21,7 @@ from tests.watch import REPOSITORY
 
 IMAGES = sorted((REPOSITORY / "examples" / "images").iterdir())
 SKIN = [path for path in IMAGES if "not_skin" not in path.name]
+LESIONS = [path for path in SKIN if "no_lesion" not in path.name]
 NOT_SKIN = [path for path in IMAGES if "not_skin" in path.name]
 ONE = next(path for path in SKIN if "network_light" in path.name)
 
@@ -70,7 +71,7 @@ def test_every_record_is_consistent(path: Path, outcomes: dict[Path, Outcome]) -
     assert Analysis.model_validate_json(found.model_dump_json()) == found
 
 
-@pytest.mark.parametrize("path", SKIN, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", LESIONS, ids=lambda path: path.stem)
 def test_the_mask_box_area_and_outline_agree(path: Path, outcomes: dict[Path, Outcome]) -> None:
     found, mask = outcomes[path].analysis, outcomes[path].mask
     height, width = rgb_of(path).shape[:2]
@@ -91,6 +92,17 @@ def test_the_mask_box_area_and_outline_agree(path: Path, outcomes: dict[Path, Ou
     cv2.fillPoly(drawn, [np.array(polygon) for polygon in found.mask.outline], 1)
     assert np.count_nonzero(mask & (drawn > 0)) / np.count_nonzero(mask | (drawn > 0)) > 0.95
     assert found.mask.prompt in {candidate.prompt for candidate in found.mask.candidates}
+
+
+def test_skin_without_a_lesion_gets_answers_and_no_mask(outcomes: dict[Path, Outcome]) -> None:
+    (path,) = set(SKIN) - set(LESIONS)
+    found = outcomes[path].analysis
+    assert found.gate
+    assert found.gate.is_skin
+    assert found.mask is None
+    assert outcomes[path].mask is None
+    assert not found.abstained
+    assert "segment" in found.timings_ms
 
 
 @pytest.mark.parametrize("path", NOT_SKIN, ids=lambda path: path.stem)

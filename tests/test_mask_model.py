@@ -49,3 +49,30 @@ def test_the_clock_keeps_every_stage() -> None:
         pass
     assert set(clock.milliseconds) == {"decode", "encode"}
     assert clock.milliseconds["decode"] >= clock.milliseconds["encode"] >= 0
+
+
+def test_a_mask_network_draws_every_flip(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = MaskModel(Bundle.default(), engine="onnxruntime", precision="float32", threads=1, streams=1)
+    seen: list[np.ndarray] = []
+
+    def left_third(rgb: np.ndarray) -> np.ndarray:
+        seen.append(rgb)
+        logits = np.full((30, 30), -2, np.float32)
+        logits[:, :10] = 6
+        return logits
+
+    monkeypatch.setattr(model, "_network", left_third)
+    rgb = np.full((60, 60, 3), (210, 160, 140), np.uint8)
+    rgb[:, :10] = 40
+    view = np.ones((60, 60), bool)
+    decode = model.decoder_on(model.encode(rgb), (60, 60))
+    once = model.find_lesion(rgb, rgb, view, decode)
+    both = model.find_lesion(rgb, rgb, view, decode, ("original", "hflip"))
+    assert [image[0, 0, 0] for image in seen] == [40, 40, 210]
+    assert once.logits is not None
+    assert both.logits is not None
+    assert (once.logits[0] > 0).tolist() == [True] * 10 + [False] * 20
+    assert both.logits[0].tolist() == [2.0] * 10 + [-2.0] * 10 + [2.0] * 10
+    assert once.prompt == "no prompt"
+    assert 0.5 < once.score < 1
+    assert 0.5 < both.score < 1

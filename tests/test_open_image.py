@@ -17,9 +17,18 @@ from dermoscope.mask_model import EncodedImage, MaskModel
 from dermoscope.open_image import MaskOptions, OpenImage, PromptError, UserBox, check_box
 from dermoscope.segment.prompted_decoder import HAS_PREVIOUS, PREVIOUS, PromptedDecoder
 
+
+def asked_with_boxes(bundle: Bundle) -> Bundle:
+    """The same bundle, whose decoder finds lesions by itself from boxes around salient colour."""
+    decoder = bundle.description.decoder.model_copy(update={"prompts": "saliency boxes"})
+    parts = bundle.description.model_copy(update={"decoder": decoder, "mask_network": None})
+    return Bundle(bundle.folder, parts, bundle.fingerprint)
+
+
 WIDTH, HEIGHT = 512, 384
 SIDE = 128
 CONTRACT = InputContract(size=128, fit="pad", scaling="min-max", map_size=32)
+BOXED = asked_with_boxes(Bundle.default())
 SPARSE = ("embedding", "points", "labels")
 
 
@@ -57,7 +66,7 @@ class TestModel(MaskModel):
         self.graph = Discs((*SPARSE, PREVIOUS, HAS_PREVIOUS) if previous else SPARSE)
         self.is_skin = is_skin
         self.passes = 0
-        self._parts, self._network = Bundle.default().description, None
+        self._parts, self._network = BOXED.description, None
 
     def encode(self, rgb: NDArray[np.uint8]) -> EncodedImage:
         self.passes += 1
@@ -86,7 +95,7 @@ def opened(
     options: MaskOptions | None = None, *, previous: bool = True, is_skin: bool = True
 ) -> tuple[OpenImage, TestModel]:
     model = TestModel(previous=previous, is_skin=is_skin)
-    image = OpenImage(Bundle.default(), model, skin_with_lesion(), options or MaskOptions(), 10**7)
+    image = OpenImage(BOXED, model, skin_with_lesion(), options or MaskOptions(), 10**7)
     return image, model
 
 

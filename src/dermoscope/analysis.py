@@ -38,11 +38,11 @@ class Gate(_Record):
 
 
 class MaskCandidate(_Record):
-    """One mask the decoder proposed, and what became of it.
+    """One mask that was proposed, and what became of it.
 
     Attributes:
         prompt: Name of the prompt that produced it, such as `saliency box`.
-        predicted_iou: The decoder's own estimate of the overlap with the true object.
+        predicted_iou: The model's own estimate of the overlap with the true object.
         stability: Overlap of the mask at a stricter and a laxer threshold, 0 to 1.
         area_fraction: Share of the image it covers, 0 to 1.
         kept: Whether it survived every rule.

@@ -79,7 +79,9 @@ class MaskNetworkPart(_Record):
     """A network that outlines the lesion where nobody gives a prompt: `image` in; `logits` over the square out.
 
     Attributes:
-        name: Of its backbone.
+        name: Of its backbone, on which a U-Net is built.
+        licence: Of the backbone's weights; the bundle's own tells that of the whole.
+        source: Where the backbone's weights come from.
         confidence_slope: With `confidence_intercept`, the logistic map from its certainty to expected overlap.
     """
 

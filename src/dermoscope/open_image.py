@@ -194,7 +194,7 @@ class OpenImage:
     ) -> tuple[NDArray[np.float32], float, str]:
         """Logits of the mask that the decoder believes in most, its confidence, and the name of the prompt."""
         scale = np.array((self._small.shape[1] / self.width, self._small.shape[0] / self.height), np.float32)
-        if previous is not None and previous.shape != self._decode.shape:  # one that colour alone made
+        if previous is not None and previous.shape != self._decode.shape:  # of colour alone, or of a mask network
             previous = np.asarray(cv2.resize(previous, self._decode.shape[::-1]), np.float32)
         left, top, right, bottom = (np.array(box or (0, 0, 0, 0)) * np.tile(scale, 2)).tolist()
         prompt = clicks(

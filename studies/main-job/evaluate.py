@@ -132,19 +132,22 @@ def heads(pairs: list[tuple[Record, Row]]) -> list[tuple[str, Estimate, str]]:
 
 
 def masks(pairs: list[tuple[Record, Row]], out: Path) -> list[tuple[str, Estimate, str]]:
-    scores, ids = [], []
-    for record, row in pairs:
-        if record.source != "ISIC2018" or record.mask_path is None:
-            continue
-        truth = read_mask(record.mask_path)
-        predicted = read_mask(out / row["mask"]) if row["mask"] else np.zeros_like(truth)
-        scores.append(mask_scores(predicted, truth))
-        ids.append(record.group_id)
-    return [
-        (f"mask {name.replace('_', ' ')}, prompt: auto", grouped_bootstrap(_mean(values), ids), "ISIC2018")
-        for name in ("dice", "jaccard", "thresholded_jaccard", "pixel_accuracy")
-        if len(values := np.array([getattr(score, name) for score in scores]))
-    ]
+    table = []
+    for source in ("HAM10000", "ISIC2018"):
+        scores, ids = [], []
+        for record, row in pairs:
+            if record.source != source or record.mask_path is None:
+                continue
+            truth = read_mask(record.mask_path)
+            predicted = read_mask(out / row["mask"]) if row["mask"] else np.zeros_like(truth)
+            scores.append(mask_scores(predicted, truth))
+            ids.append(record.group_id)
+        for name in ("dice", "jaccard", "thresholded_jaccard", "pixel_accuracy"):
+            values = np.array([getattr(score, name) for score in scores])
+            if len(values):
+                title = f"mask {name.replace('_', ' ')}, prompt: auto"
+                table.append((title, grouped_bootstrap(_mean(values), ids), source))
+    return table
 
 
 def _mean(values: np.ndarray) -> Callable[[np.ndarray], float]:

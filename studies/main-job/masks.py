@@ -39,6 +39,7 @@ def main() -> None:
     arguments = parser.parse_args()
     bundle = Bundle.load(arguments.bundle) if arguments.bundle else Bundle.default()
     parts = bundle.description
+    assert parts.mask_network is None, "fit the bundle that train.py wrote, before a run for masks goes into it"
     encoder, decoder = (compile_graph(bundle.graph_path(part)) for part in (parts.encoder, parts.decoder))
     records = [
         r

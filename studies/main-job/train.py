@@ -65,7 +65,7 @@ RECIPES = {
 SEEDS = (0, 1, 2, 3, 4)
 REFUSED, SENSITIVITY = 0.0025, 0.90  # half of what may be refused: other clinics differ from those seen
 CHECKED_IMAGES = 16
-LICENCE = "CC BY-NC 4.0 (heads and masks trained on HAM10000 and ISIC 2018 images); encoder: Apache-2.0"
+LICENCE = "CC BY-NC 4.0 (trained on HAM10000 and ISIC 2018 images); encoder: Apache-2.0"
 TRAINING_DATA = (
     "HAM10000 (Tschandl et al. 2018, CC BY-NC 4.0), centre squares at 256 px: heads",
     "ISIC 2018 Task 1 training images outside the ISIC 2017 test ids (CC BY-NC 4.0), full frame at 256 px, with the "
@@ -73,7 +73,7 @@ TRAINING_DATA = (
     "lesion-free squares cut from ISIC 2018 images: gate",
     "DTD textures (research use), ImageNet sample photographs (non-commercial research use): gate",
     "encoder: LiteMedSAM, unchanged, trained by its authors on medical images, possibly dermoscopic ones",
-    "mask decoder: LiteMedSAM, unchanged",
+    "mask decoder: LiteMedSAM, unchanged; its prompts and confidence fitted on ISIC 2018 images",
 )
 
 

@@ -31,7 +31,9 @@ def main() -> None:
     a, b = automatic(arguments.a), automatic(arguments.b)
     for source in sorted({row["source"] for row in a.values()}):
         pairs = [(row, b[image]) for image, row in a.items() if row["source"] == source and image in b]
-        show(f"{source}, B minus A", [(first, second) for first, second in pairs])
+        if not pairs:
+            continue
+        show(f"{source}, B minus A", pairs)
         if arguments.unsure is not None:
             asked = [(x, y if float(x["confidence"]) < arguments.unsure else x) for x, y in pairs]
             show(f"{source}, A with B as its fallback minus A", asked)

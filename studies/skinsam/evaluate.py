@@ -25,11 +25,13 @@ from numpy.typing import NDArray
 
 from dermoscope.bundle import Bundle
 from dermoscope.data.manifest import Record, read_manifest
-from dermoscope.encoders.inputs import prepare
+from dermoscope.encoders.inputs import covered_cells, prepare
 from dermoscope.evaluation.masks import MaskScores, MaskSummary, mask_scores, summarise
 from dermoscope.images import decode, field_of_view, read_mask, working_copy
 from dermoscope.mask_model import MaskModel
+from dermoscope.segment.confidence import believed_overlap, expected_overlap
 from dermoscope.segment.postprocess import finish_mask
+from dermoscope.segment.selection import stability_score
 from dermoscope.segment.simulated import ground_truth_box, jittered_box
 from dermoscope.segment.unet import UNet
 from dermoscope.training.mask_model_file import load_mask_run
@@ -83,9 +85,9 @@ def main() -> None:
 
 
 def thinned(records: Sequence[Record], source: str, most: int) -> list[Record]:
-    """Every so many of the images of a source."""
+    """Every so many of the images of a source, at most that many."""
     own = [record for record in records if record.source == source]
-    return own[:: max(1, len(own) // most)]
+    return own[:: max(1, -(-len(own) // most))]
 
 
 def prompted(folder: Path, prompts: str | None = None) -> Model:
@@ -99,17 +101,19 @@ def prompted(folder: Path, prompts: str | None = None) -> Model:
             }
         )
         bundle = Bundle(folder, changed, bundle.fingerprint)
+    rules = bundle.description.decoder.rules
     model = MaskModel(bundle, engine=None, precision="auto", threads=0, streams=1)
 
     def ask(rgb: NDArray[np.uint8], truth: NDArray[np.bool_], random: np.random.Generator) -> Answers:
         encoded, small = model.encode(rgb), working_copy(rgb)
         found = model.find_lesion(rgb, small, field_of_view(small), model.decoder_on(encoded, small.shape[:2]))
-        yield "auto", found.logits, model.confidence(found.score)
+        yield "auto", found.logits, 0.0 if found.logits is None else model.confidence(found.score)
         if truth.any():
             decode_prompts = model.decoder_on(encoded, truth.shape)
             for prompt in (jittered_box(truth, random), ground_truth_box(truth)):
                 logits, overlaps = decode_prompts([prompt])
-                yield prompt.name, logits[0, 0], float(overlaps[0, 0])
+                score = float(np.clip(overlaps[0, 0], 0, 1)) * stability_score(logits[0, 0], rules.stability_offset)
+                yield prompt.name, logits[0, 0], model.confidence(score, automatic=False)
 
     return ask
 
@@ -125,8 +129,11 @@ def unprompted(run: Path) -> Model:
         prepared = prepare(rgb, description.contract)
         with torch.inference_mode():
             logits = network(torch.from_numpy(prepared.image))[0].numpy()
-        rows, columns = (max(1, length // 2) for length in (prepared.height, prepared.width))
-        yield "auto", logits[:rows, :columns], 0.0
+        rows, columns = covered_cells(prepared, description.contract, len(logits))
+        drawn = logits[:rows, :columns]
+        score = believed_overlap(drawn) * stability_score(drawn, 1.0)
+        trust = expected_overlap(score, description.confidence_slope, description.confidence_intercept)
+        yield "auto", drawn, trust if (drawn > 0).any() else 0.0
 
     return ask
 
@@ -164,7 +171,10 @@ def summaries(rows: Sequence[tuple[Record, str, MaskScores, float]]) -> dict[str
 
 def tell_trust(pairs: Sequence[tuple[float, float]]) -> None:
     """How far the confidence of masks is from their Dice, and whether less of it means worse."""
-    sure, dice = np.array([pair for pair in pairs if pair[0] > 0]).T
+    masks = [pair for pair in pairs if pair[0] > 0]
+    if not masks:
+        return
+    sure, dice = np.array(masks).T
     tenths = np.array_split(np.argsort(sure), 10)
     shown = ", ".join(f"{sure[part].mean():.2f}: {dice[part].mean():.2f}" for part in tenths if len(part))
     gap = np.mean([abs(sure[part].mean() - dice[part].mean()) for part in tenths if len(part)])

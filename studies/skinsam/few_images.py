@@ -4,7 +4,7 @@
 
 For each number: `dermoscope train skinsam-decoder --variant few-images` on that many training images, drawn at random
 from both data sets alike, with 40 validation images to choose the epoch on; `dermoscope export`; `evaluate.py` on at
-most 300 test images a source. What is there already is not done again. Beside them, on the same images, the decoder
+most 200 test images a source. What is there already is not done again. Beside them, on the same images, the decoder
 before any training (0) and after that on all images (`bundle-zero`, `bundle-tuned`). Prints a table, writes
 `few-images.json`, and draws `few-images.svg` into `--figures`.
 """
@@ -25,7 +25,7 @@ from dermoscope.data.manifest import Record, read_manifest, write_manifest
 from dermoscope.evaluation.figures.style import page
 
 VALIDATION = 40
-MOST = 300
+MOST = 200
 HEALTHY = "healthy-skin"  # nobody brings masks of nothing
 METRICS = ("dice", "jaccard", "thresholded_jaccard")
 

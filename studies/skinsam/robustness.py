@@ -45,7 +45,7 @@ DISTURBANCES: dict[str, Disturb] = {
         mask,
     ),
 }
-SIZES = (("below 3 % of the image", 0.0, 0.03), ("3 to 60 %", 0.03, 0.6), ("above 60 %", 0.6, 1.0))
+SIZES = (("below 3 % of the image", 0.0, 0.03), ("3 to 60 %", 0.03, 0.6), ("above 60 %", 0.6, 1.01))
 
 
 def main() -> None:

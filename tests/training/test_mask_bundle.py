@@ -1,4 +1,4 @@
-"""A fine-tuned decoder in the place of the shipped one: the rest stays, and what does not fit is refused."""
+"""What a run for masks trained, in a bundle: the rest stays, and what does not fit is refused."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from dermoscope.bundle import Bundle
 from dermoscope.cli import main
 from dermoscope.encoders.inputs import input_contract, prepare
 from dermoscope.encoders.registry import encoder_spec
-from dermoscope.open_image import MaskOptions
 from dermoscope.segment.confidence import believed_overlap, expected_overlap
 from dermoscope.segment.mask_decoder import PromptedMaskDecoder
 from dermoscope.segment.postprocess import finish_mask
@@ -103,6 +102,10 @@ def unet_run(folder: Path) -> tuple[Path, UNet]:
     given = description(kind="unet", trained="everything", encoder=encoder, contract=contract, images={"clinic": 12})
     torch.manual_seed(3)
     network = UNet(encoder).eval()
+    with torch.inference_mode():  # so that it marks a part of a picture, and not all of it
+        logits = network(torch.from_numpy(prepare(lesion_picture(1), contract).image))
+    assert network.classifier.bias is not None
+    network.classifier.bias.data -= logits.median()
     folder.mkdir()
     state = {f"network.{key}": value.contiguous() for key, value in network.state_dict().items()}
     save_file(state, folder / MODEL_NAME)
@@ -121,7 +124,7 @@ def test_a_network_joins_the_decoder(with_network: tuple[Bundle, UNet]) -> None:
     bundle, _ = with_network
     old, new = Bundle.default().description, bundle.description
     assert new.mask_network is not None
-    assert (new.mask_network.name, new.mask_network.input.size) == ("unet-tf_efficientnet_lite0", 64)
+    assert (new.mask_network.name, new.mask_network.input.size) == ("tf_efficientnet_lite0", 64)
     assert new.decoder == old.decoder
     assert "mask network: 12 images of clinic" in new.training_data
     assert new.provenance["mask network"].startswith("recipe skinsam-decoder")
@@ -145,7 +148,9 @@ def test_it_draws_where_nobody_gives_a_prompt(with_network: tuple[Bundle, UNet])
     opened = segmenter.open(picture)
     found = opened.segment()
     assert found.mask is not None
-    assert (found.mask == expected.mask).mean() > 0.99
+    assert 0.05 < expected.mask.mean() < 0.95
+    assert (found.mask == expected.mask).mean() > 0.97
+    assert (found.mask[:, ::-1] == expected.mask).mean() < 0.9
     assert found.prompt == "no prompt"
     assert found.confidence == pytest.approx(
         expected_overlap(believed_overlap(logits) * stability_score(logits, 1.0), 1.5, 0.25), abs=0.01
@@ -155,16 +160,6 @@ def test_it_draws_where_nobody_gives_a_prompt(with_network: tuple[Bundle, UNet])
     analysed = load_analyzer(bundle.folder, precision="float32").analyze(picture)
     assert analysed.analysis.gate is not None
     assert analysed.analysis.gate.is_skin == (analysed.mask is not None)
-
-
-def test_flips_are_averaged(with_network: tuple[Bundle, UNet]) -> None:
-    picture = lesion_picture(2)
-    options = MaskOptions(flips=True)
-    segmenter = load_segmenter(with_network[0].folder, precision="float32", options=options)
-    here, mirrored = segmenter.segment(picture).mask, segmenter.segment(picture[:, ::-1].copy()).mask
-    assert here is not None
-    assert mirrored is not None
-    assert (here == mirrored[:, ::-1]).mean() > 0.98
 
 
 def test_a_failed_export_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,7 +176,8 @@ def test_a_failed_export_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"trained": "decoder and lora"}, r"trained another encoder"),
+        ({"trained": "decoder and lora"}, r"trained decoder and lora of litemedsam, and a bundle keeps its encoder"),
+        ({"encoder": "sam2_hiera_tiny"}, r"trained decoder of sam2_hiera_tiny, and a bundle keeps its encoder"),
         ({"encoder": "mobilesam"}, r"trained on mobilesam at 112 px \(squash\), the bundle .* has litemedsam"),
         ({"weights_sha256": "0" * 64}, r"other weights of litemedsam"),
     ],

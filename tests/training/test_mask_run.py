@@ -165,11 +165,27 @@ def test_a_run_goes_on_from_an_earlier_one(world: Path, tmp_path: Path, capsys: 
 
     third = ["--start", str(first), "--set", "model.size=64"]
     assert main(arguments(world, "unet", tmp_path / "third", *third)) == 1
-    assert "first takes images of 32 px (squash), this recipe 64 px (squash)" in capsys.readouterr().err
+    assert f"--start {first}: its model.size is 32, that of this recipe 64; --set the same" in capsys.readouterr().err
     assert main(arguments(world, "unet", tmp_path / "third", "--start", str(world))) == 1
     assert "holds no finished run for masks" in capsys.readouterr().err
     assert main(arguments(world, "skinsam-decoder", tmp_path / "third", "--start", str(first))) == 1
-    assert "first takes images of 32 px" in capsys.readouterr().err
+    assert "its model.kind is unet, that of this recipe sam" in capsys.readouterr().err
+    assert description.images == {"images": 6}
+    assert main(arguments(world, "unet", second, "--resume", *still)) == 1
+    assert "was begun from another model; give the same --start as then" in capsys.readouterr().err
+    assert main(arguments(world, "unet", second, "--resume", "--quiet", "--start", str(first), *still)) == 0
+
+
+@pytest.mark.parametrize("recipe", ["skinsam-decoder", "skinsam-lora"])
+def test_a_sam_goes_on_from_an_earlier_run(world: Path, tmp_path: Path, recipe: str) -> None:
+    first, second = tmp_path / "first", tmp_path / "second"
+    assert main(arguments(world, recipe, first, "--quiet")) == 0
+    still = ["--set", "optimiser.learning_rate=1e-12", "--start", str(first)]
+    assert main(arguments(world, recipe, second, "--quiet", *still)) == 0
+    began, ended = load_file(first / "model.safetensors"), load_file(second / "model.safetensors")
+    assert began.keys() == ended.keys()
+    floating = [name for name in began if began[name].is_floating_point()]
+    assert all((began[name] - ended[name]).abs().max() < 1e-6 for name in floating)
 
 
 @pytest.mark.parametrize(

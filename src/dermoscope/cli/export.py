@@ -46,6 +46,7 @@ def export(
     """
     from dermoscope.batch.errors import OutputError
     from dermoscope.bundle import Bundle, BundleError
+    from dermoscope.engine import EngineError
 
     if out.exists():
         return fail(f"--out: {out} is there already; choose another", ExitCode.USAGE)
@@ -56,7 +57,7 @@ def export(
         made = bundle_with_masks(run, base, out, images=_decoded(images), name=name)
     except ModuleNotFoundError as error:
         return fail(f'{error.name} is not installed; run: pip install "dermoscope[train]"')
-    except (BundleError, OutputError, ValueError) as error:
+    except (BundleError, EngineError, OutputError, ValueError) as error:
         return fail(str(error))
     print(f"{out}: {made.name}, fingerprint {made.fingerprint}")
     print(f"Use it: dermoscope analyze PHOTOS --bundle {out} --out results")

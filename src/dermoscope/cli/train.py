@@ -77,7 +77,8 @@ def train(
         weights: For masks: pretrained weights, as dermoscope models fetch or import writes them.
         cache: For masks: folder for embeddings that are computed once; by default one in the run, which may be removed
             afterwards.
-        start: For masks: folder of an earlier run of this recipe, whose model takes the place of the pretrained one.
+        start: For masks: an earlier run of this recipe, whose model takes the place of the pretrained one; its training
+            images must not lie in val or test of the manifest.
         variant: A variant that the recipe names; may be given again.
         set_: A change to the recipe, such as optimiser.learning_rate=0.0005 or head.kind=linear; may be given again.
         allow_leaks: Train although splits share lesions or images, for this reason, which the run records.

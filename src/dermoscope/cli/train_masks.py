@@ -133,6 +133,6 @@ def _print(trained: TrainedMasks, recipe: MaskRecipe, order: Order) -> None:
             table.add_row(f"{metric.replace('_', ' ')}, prompt: {source}", number(one.value), interval(one))
     console.print(table)
     console.print(Text(f"\nThe run: {printable(order.out)}", style="bold"))
-    if trained.description.kind == "unet" or trained.description.trained == "decoder":
+    if trained.description.goes_into_a_bundle:
         console.print(Text(f"Use it: dermoscope export {printable(order.out)} --out bundle"))
     console.print(RESEARCH_USE, style="dim")

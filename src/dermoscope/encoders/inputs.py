@@ -91,6 +91,18 @@ def fitted_size(width: int, height: int, contract: InputContract) -> tuple[int, 
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
+def covered_cells(prepared: EncoderInput, contract: InputContract, side: int) -> tuple[int, int]:
+    """Rows and columns of a grid over the encoder's square that show image, not padding.
+
+    Args:
+        prepared: The image.
+        contract: What made it.
+        side: Cells along one side of the grid.
+    """
+    rows, columns = (max(1, round(length * side / contract.size)) for length in (prepared.height, prepared.width))
+    return rows, columns
+
+
 def _scaled(pixels: NDArray[np.uint8], scaling: Scaling) -> NDArray[np.float32]:
     values = pixels.astype(np.float32)
     if scaling == "min-max":

@@ -26,13 +26,13 @@ FALL_BACK = "colour saliency"
 
 @dataclass(frozen=True, eq=False)
 class AutomaticMask:
-    """One lesion mask at the decoder's resolution, and how it came about.
+    """One lesion mask at the resolution it was made at, and how it came about.
 
     Attributes:
         logits: `[h, w]` float32 over the image, positive inside the lesion; none if no lesion was found.
         prompt: Name of the prompt behind the mask; `colour saliency` where no mask of the decoder survived, empty where
             there is no mask.
-        score: Score of the chosen mask, 0 to 1; 0 unless the decoder made it.
+        score: Score of the chosen mask, 0 to 1; 0 where colour alone made it.
         candidates: Every mask of the decoder that was considered, with its fate.
     """
 
@@ -104,7 +104,7 @@ def certainty(candidate: Candidate) -> float:
 
 
 def _as_answered(logits: NDArray[np.float32], candidate: Candidate) -> AutomaticMask:
-    """The decoder's answer to no prompt; how sure it is of it stands in for the score."""
+    """A model's answer to no prompt; how sure it is of it stands in for the score."""
     if not (logits > 0).any():
         return AutomaticMask(None, "", 0.0, (candidate,))
     score = certainty(candidate)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dermoscope.encoders.inputs import InputContract, prepare
+from dermoscope.encoders.inputs import InputContract, covered_cells, prepare
 from dermoscope.engine import NamedGraph
 
 INPUT, OUTPUT = "image", "logits"
@@ -31,6 +31,5 @@ class MaskNetwork:
         """
         prepared = prepare(rgb, self._contract)
         logits = self._graph({INPUT: prepared.image})[OUTPUT][0]
-        cells = len(logits) / self._contract.size
-        rows, columns = (max(1, round(length * cells)) for length in (prepared.height, prepared.width))
+        rows, columns = covered_cells(prepared, self._contract, len(logits))
         return np.asarray(logits[:rows, :columns], np.float32)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from dermoscope.encoders.inputs import EncoderInput, InputContract
+from dermoscope.encoders.inputs import EncoderInput, InputContract, covered_cells
 from dermoscope.engine import NamedGraph
 from dermoscope.segment.prompts import Prompt, padded
 
@@ -38,9 +38,7 @@ class PromptedDecoder:
         self._side = 4 * contract.map_size
         self._embedding = embedding
         self._scale = np.array((prepared.width / shape[1], prepared.height / shape[0]), np.float32)
-        cells = 4 * contract.map_size / contract.size
-        self._rows = max(1, round(prepared.height * cells))
-        self._columns = max(1, round(prepared.width * cells))
+        self._rows, self._columns = covered_cells(prepared, contract, self._side)
 
     @property
     def shape(self) -> tuple[int, int]:

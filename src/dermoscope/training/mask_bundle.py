@@ -52,8 +52,9 @@ def bundle_with_masks(run: Path, base: Bundle, out: Path, *, images: Images = ()
     if trained.kind == "sam":
         _check_fit(run, trained, base)
     draft = out.with_name(f".draft.{out.name}")
+    shutil.rmtree(draft, ignore_errors=True)  # of an export that was killed
     try:
-        with writing_to(out.parent):
+        with writing_to(out):
             shutil.copytree(base.folder, draft)
             put = _put_decoder if trained.kind == "sam" else _put_network
             changes, checks = put(trained, state, base.description, draft, images)
@@ -92,7 +93,7 @@ def _put_network(
     graph, size = folder / MASK_NETWORK, trained.contract.size
     export_onnx(network, {INPUT: torch.rand(1, 3, size, size)}, (OUTPUT,), graph)
     part = MaskNetworkPart(
-        name=f"unet-{trained.encoder}",
+        name=trained.encoder,
         graph=MASK_NETWORK,
         input=trained.contract,
         confidence_slope=trained.confidence_slope,
@@ -119,6 +120,9 @@ def _changed(
     data = [line for line in old.training_data if not line.startswith(f"{title}:")]
     if learnt:
         data.append(f"{title}: {learnt}")
+    made = f"recipe {trained.recipe}, dermoscope {trained.version}"
+    if trained.start_sha256:
+        made += f", begun from model {trained.start_sha256[:16]}"
     new = old.model_copy(
         update={
             **changes,
@@ -126,16 +130,17 @@ def _changed(
             "metrics": tuple(metric for metric in old.metrics if not metric.name.startswith("mask ")),
             "graph_checks": (*kept, *checks),
             "training_data": tuple(data),
-            "provenance": {**old.provenance, title: f"recipe {trained.recipe}, dermoscope {trained.version}"},
+            "provenance": {**old.provenance, title: made},
         }
     )
     return BundleDescription.model_validate(new.model_dump())
 
 
 def _check_fit(run: Path, trained: MaskModelDescription, base: Bundle) -> None:
-    if trained.trained != "decoder":
+    if not trained.goes_into_a_bundle:
         raise MaskRunError(
-            f"{run} trained another encoder, which a bundle's heads do not know; train skinsam-decoder for a bundle"
+            f"{run} trained {trained.trained} of {trained.encoder}, and a bundle keeps its encoder, a TinyViT that its "
+            "heads know; train skinsam-decoder or unet for a bundle"
         )
     part = base.description.encoder
     if (trained.encoder, trained.contract) != (part.name, part.input):

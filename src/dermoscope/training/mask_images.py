@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dermoscope.data.manifest import Record
-from dermoscope.encoders.inputs import EncoderInput, InputContract, prepare
+from dermoscope.encoders.inputs import EncoderInput, InputContract, covered_cells, prepare
 from dermoscope.images import LESION_ABOVE, decode, read_mask
 from dermoscope.training.augmentation import augment
 from dermoscope.training.recipes.augmentation import AugmentationPart
@@ -94,7 +94,7 @@ def fitted_mask(
     mask: NDArray[np.bool_], prepared: EncoderInput, contract: InputContract, side: int
 ) -> NDArray[np.uint8]:
     """A mask `[H, W]` on the model's grid `[side, side]`, as the share of lesion in each cell, 0 to 255."""
-    columns, rows = (max(1, round(length * side / contract.size)) for length in (prepared.width, prepared.height))
+    rows, columns = covered_cells(prepared, contract, side)
     target = np.zeros((side, side), np.uint8)
     shrinking = columns < mask.shape[1]
     full = np.where(mask, 255, 0).astype(np.float32)

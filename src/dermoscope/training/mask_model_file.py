@@ -12,6 +12,8 @@ from torch import Tensor
 
 from dermoscope import __version__
 from dermoscope.encoders.inputs import InputContract
+from dermoscope.encoders.registry import encoder_spec
+from dermoscope.encoders.shapes import TinyViTShape
 
 MODEL_NAME, DESCRIPTION_NAME = "model.safetensors", "model.json"
 
@@ -28,10 +30,10 @@ class MaskModelDescription(BaseModel):
         encoder: Name of the encoder in the registry.
         contract: How it wants its images.
         weights_sha256: Of the weights it started from.
-        confidence_slope: With `confidence_intercept`, from the decoder's own score to the expected Dice; see
+        confidence_slope: With `confidence_intercept`, from the model's own score to the expected Dice; see
             `dermoscope.segment.confidence`. Fitted on the validation images.
         licence: Of the weights it started from.
-        images: How many images of each source were learnt from.
+        images: How many images of each source were learnt from, at least; see `start_sha256`.
         start_sha256: Of the trained model that it went on from; empty if there was none.
     """
 
@@ -50,6 +52,12 @@ class MaskModelDescription(BaseModel):
     licence: str
     images: dict[str, int] = Field(default_factory=dict)
     start_sha256: str = ""
+
+    @property
+    def goes_into_a_bundle(self) -> bool:
+        """Whether some bundle can take it: one keeps its encoder, which its heads know, and runs a TinyViT."""
+        shape = encoder_spec(self.encoder).shape
+        return self.kind == "unet" or (self.trained == "decoder" and isinstance(shape, TinyViTShape))
 
 
 class MaskRunError(ValueError):

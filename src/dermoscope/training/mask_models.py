@@ -135,48 +135,65 @@ def model_contract(recipe: MaskRecipe) -> tuple[EncoderSpec, InputContract]:
     return spec, input_contract(spec, recipe.model.size, recipe.model.fit)
 
 
-def build_model(recipe: MaskRecipe, weights: Path) -> tuple[Trainable, list[dict[str, object]]]:
+def build_model(
+    recipe: MaskRecipe, weights: Path, start: Mapping[str, Tensor] | None = None
+) -> tuple[Trainable, list[dict[str, object]]]:
     """The model that a recipe names with its pretrained weights, and the groups of parameters to train.
 
     Args:
         recipe: What to do.
         weights: The safetensors file of the whole model, or of the CNN for a U-Net.
+        start: Tensors of a model that this recipe has trained before, which take the place of the pretrained ones.
 
     Raises:
         WeightsError: If the weights are missing or another model's.
+        RuntimeError: If `start` is another model's.
         ValueError: If the recipe names what cannot be.
     """
     spec, contract = model_contract(recipe)
     torch.manual_seed(recipe.seed)
-    rate, share = recipe.optimiser.learning_rate, recipe.optimiser.encoder_share
     state = {name: tensor for file in weight_files(weights) for name, tensor in load_file(file).items()}
     try:
-        if not isinstance(recipe.model, SAMPart):
-            network = UNet.from_encoder_weights(state, spec.name)
-            new = [*network.decoder.parameters(), *network.classifier.parameters()]
-            body = list(network.encoder.parameters())
-            return UNetModel(network), [{"params": new, "lr": rate}, {"params": body, "lr": rate * share}]
-        if isinstance(spec.shape, HieraShape):
-            second = SAM2Model.from_state(spec.shape, contract, state)
-            second.whole.no_memory_embedding.requires_grad_(False)  # a part of what the encoder gives
-            own = [*second.whole.prompt_encoder.parameters(), *second.whole.mask_decoder.parameters()]
-            return second, [{"params": own, "lr": rate}, *_encoder_group(second.encoder, recipe.model, rate, share)]
-        decoder = PromptedMaskDecoder.from_state(contract.size, state)
+        model = _pretrained(recipe, spec, contract, state)
     except (RuntimeError, KeyError) as error:
         raise WeightsError(f"{weights} does not hold the weights of {spec.name}: {first_lines(error)}") from None
-    groups: list[dict[str, object]] = [{"params": list(decoder.parameters()), "lr": rate}]
-    if recipe.model.trained == "decoder":
-        return SAMModel(decoder), groups
-    encoder = load_encoder(spec, weights)
-    return SAMModel(decoder, encoder), [*groups, *_encoder_group(encoder, recipe.model, rate, share)]
+    if isinstance(model, SAMModel) and isinstance(recipe.model, SAMPart) and recipe.model.trained != "decoder":
+        model.encoder = load_encoder(spec, weights)
+    if start is not None:
+        model.load_state_dict(start)
+    return model, _trained(model, recipe)
 
 
-def _encoder_group(encoder: nn.Module, part: SAMPart, rate: float, share: float) -> list[dict[str, object]]:
-    """What of an encoder is trained, and how fast; the rest is frozen."""
-    encoder.requires_grad_(part.trained == "everything")
-    if part.trained == "decoder":
-        return []
+def _pretrained(
+    recipe: MaskRecipe, spec: EncoderSpec, contract: InputContract, state: Mapping[str, Tensor]
+) -> Trainable:
+    if not isinstance(recipe.model, SAMPart):
+        return UNetModel(UNet.from_encoder_weights(state, spec.name))
+    if isinstance(spec.shape, HieraShape):
+        return SAM2Model.from_state(spec.shape, contract, state)
+    return SAMModel(PromptedMaskDecoder.from_state(contract.size, state))
+
+
+def _trained(model: Trainable, recipe: MaskRecipe) -> list[dict[str, object]]:
+    """What of a model is trained, and how fast; the rest is frozen, and LoRA is added."""
+    rate, share = recipe.optimiser.learning_rate, recipe.optimiser.encoder_share
+    if isinstance(model, UNetModel):
+        network = model.network
+        new = [*network.decoder.parameters(), *network.classifier.parameters()]
+        return [{"params": new, "lr": rate}, {"params": list(network.encoder.parameters()), "lr": rate * share}]
+    if isinstance(model, SAM2Model):
+        model.whole.no_memory_embedding.requires_grad_(False)  # a part of what the encoder gives
+        own = [*model.whole.prompt_encoder.parameters(), *model.whole.mask_decoder.parameters()]
+    else:
+        own = list(model.decoder.parameters())
+    groups: list[dict[str, object]] = [{"params": own, "lr": rate}]
+    part = recipe.model
+    if model.encoder is None or not isinstance(part, SAMPart):
+        return groups
+    model.encoder.requires_grad_(part.trained == "everything")
     if part.trained == "everything":
-        return [{"params": list(encoder.parameters()), "lr": rate * share}]
-    # The changes start from nothing, so they learn as fast as the decoder.
-    return [{"params": add_low_rank(encoder, part.lora.rank, part.lora.alpha), "lr": rate}]
+        groups.append({"params": list(model.encoder.parameters()), "lr": rate * share})
+    elif part.trained == "decoder and lora":
+        # The changes start from nothing, so they learn as fast as the decoder.
+        groups.append({"params": add_low_rank(model.encoder, part.lora.rank, part.lora.alpha), "lr": rate})
+    return groups

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import safetensors.torch
+from torch import Tensor
 
 from dermoscope.batch.files import replace_file, writing_to
 from dermoscope.data.manifest import Record
@@ -35,7 +36,7 @@ from dermoscope.training.mask_model_file import (
     MaskRunError,
     load_mask_run,
 )
-from dermoscope.training.mask_models import Trainable, UNetModel, build_model, model_contract
+from dermoscope.training.mask_models import UNetModel, build_model, model_contract
 from dermoscope.training.mask_scores import AUTO, judge, summarised
 from dermoscope.training.mask_trainer import MaskTrainer, OnEpoch, OnStep
 from dermoscope.training.recipes import RECIPE_NAME, recipe_text
@@ -43,7 +44,7 @@ from dermoscope.training.recipes.augmentation import NO_AUGMENTATION
 from dermoscope.training.recipes.masks import MaskRecipe, SAMPart
 from dermoscope.training.run_folder import EpochMetrics, RunFolder
 
-CHECKPOINT_NAME = "checkpoint.safetensors"
+CHECKPOINT_NAME, START_NAME = "checkpoint.safetensors", "start.sha256"
 SPLITS = ("train", "val")
 
 
@@ -129,12 +130,18 @@ def train_masks(
     announce = announce or Announcements()
     spec, contract = model_contract(recipe)
     train, validation = (_of(records, split) for split in SPLITS)
-    model, groups = build_model(recipe, weights)
-    start_sha256 = _go_on_from(start, model, contract) if start else ""
+    begun = _started(start, recipe, spec, contract, weights) if start else None
+    try:
+        model, groups = build_model(recipe, weights, begun.state if begun else None)
+    except RuntimeError:
+        raise MaskRunError(f"--start {start} trained another model than this recipe") from None
+    _check_same_start(folder, begun)
     side = mask_side(recipe, contract)
     data = _data(recipe, spec, contract, weights, cache, (train, validation), side, announce, threads)
     # Written once there is something to learn from: what failed before that may simply begin again.
     replace_file(folder / RECIPE_NAME, recipe_text(recipe).encode())
+    if begun:
+        replace_file(folder / START_NAME, begun.sha256.encode())
 
     def note(line: EpochMetrics) -> None:
         run.add_metrics(line)
@@ -159,7 +166,8 @@ def train_masks(
             part.cache.fill(threads=threads, on_progress=announce.on_copy)
     announce.on_stage("training")
     began = time.perf_counter()
-    epochs = trainer.fit(*data, inputs="\n".join([*map(images_fingerprint, (train, validation)), start_sha256]))
+    prints = [*map(images_fingerprint, (train, validation)), begun.sha256 if begun else ""]
+    epochs = trainer.fit(*data, inputs="\n".join(prints))
     seconds = time.perf_counter() - began
     announce.on_stage("scoring the validation images")
     judged = list(judge(model, data[1], validation, contract, seed=recipe.seed))
@@ -179,8 +187,8 @@ def train_masks(
         confidence_slope=slope,
         confidence_intercept=intercept,
         licence=spec.licence,
-        images=dict(sorted(Counter(record.source or "images" for record in train).items())),
-        start_sha256=start_sha256,
+        images=_counted(train, begun),
+        start_sha256=begun.sha256 if begun else "",
     )
     if not isinstance(model, UNetModel) and model.encoder is not None:
         merge_low_rank(model.encoder)
@@ -201,19 +209,45 @@ def mask_side(recipe: MaskRecipe, contract: InputContract) -> int:
     return 4 * contract.map_size if isinstance(recipe.model, SAMPart) else contract.size // 2
 
 
-def _go_on_from(run: Path, model: Trainable, contract: InputContract) -> str:
-    """Give a model the tensors of an earlier run, and say what they sum to."""
+@dataclass(frozen=True)
+class _Start:
+    """The run that a training goes on from."""
+
+    description: MaskModelDescription
+    state: dict[str, Tensor]
+    sha256: str
+
+
+def _started(run: Path, recipe: MaskRecipe, spec: EncoderSpec, contract: InputContract, weights: Path) -> _Start:
+    """Read the run, if its model is one of this recipe."""
     description, state = load_mask_run(run)
-    ours, theirs = (f"{one.size} px ({one.fit})" for one in (contract, description.contract))
-    if description.contract != contract:
-        raise MaskRunError(f"{run} takes images of {theirs}, this recipe {ours}; set the same")
-    try:
-        model.load_state_dict(state)
-    except RuntimeError:
-        raise MaskRunError(
-            f"{run} trained {description.trained} of {description.encoder}, another model than this recipe"
-        ) from None
-    return sha256_of(run / MODEL_NAME)
+    trained = recipe.model.trained if isinstance(recipe.model, SAMPart) else "everything"
+    for setting, theirs, ours in (
+        ("model.kind", description.kind, recipe.model.kind),
+        ("model.trained", description.trained, trained),
+        ("model.encoder", description.encoder, spec.name),
+        ("model.size", description.contract.size, contract.size),
+        ("model.fit", description.contract.fit, contract.fit),
+    ):
+        if theirs != ours:
+            raise MaskRunError(f"--start {run}: its {setting} is {theirs}, that of this recipe {ours}; --set the same")
+    if trained == "decoder" and description.weights_sha256 != weights_sha256(weights):
+        raise MaskRunError(f"--start {run}: its decoder was trained on other weights of {spec.name}; name those")
+    return _Start(description, state, sha256_of(run / MODEL_NAME))
+
+
+def _check_same_start(folder: Path, begun: _Start | None) -> None:
+    """A run that is gone on with must have been begun from the same model."""
+    kept, given = folder / START_NAME, begun.sha256 if begun else ""
+    before = kept.read_text() if kept.exists() else ""
+    if (folder / RECIPE_NAME).exists() and before != given:
+        raise MaskRunError(f"{folder} was begun from another model; give the same --start as then, or another --out")
+
+
+def _counted(train: Sequence[Record], begun: _Start | None) -> dict[str, int]:
+    """Images of each source that the model has seen: the more of this run and the one before, which may share some."""
+    counts = Counter(record.source or "images" for record in train)
+    return dict(sorted((counts | Counter(begun.description.images if begun else {})).items()))
 
 
 def _of(records: Sequence[Record], split: str) -> list[Record]:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, inference_mode
 
 from dermoscope.data.manifest import Record
-from dermoscope.encoders.inputs import InputContract, prepare
+from dermoscope.encoders.inputs import InputContract, covered_cells, prepare
 from dermoscope.evaluation.masks import MASK_METRICS, MaskScores, MaskSummary, mask_scores, summarise
 from dermoscope.images import read_mask
 from dermoscope.segment.confidence import believed_overlap
@@ -63,8 +63,10 @@ def judge(
             prompts[BOXED] = jittered_box(small, random) if small.any() else no_prompt()
         scores, confidence = {}, 0.0
         for source, prompt in prompts.items():
-            logits, sure = _answer(model, inputs, prompt, contract, data.side)
-            scores[source] = mask_scores(_finished(logits, truth, contract), truth)
+            height, width = truth.shape
+            logits, sure = _answer(model, inputs, prompt, contract, (height, width), data.side)
+            found = finish_mask(logits, width, height)
+            scores[source] = mask_scores(np.zeros_like(truth) if found is None else found.mask, truth)
             confidence = sure if source == AUTO else confidence
         yield Judged(scores, confidence)
 
@@ -83,21 +85,21 @@ def summarised(scores: Sequence[MaskScores], records: Sequence[Record], resample
 
 
 def _answer(
-    model: Trainable, inputs: Tensor, prompt: Prompt, contract: InputContract, side: int
+    model: Trainable, inputs: Tensor, prompt: Prompt, contract: InputContract, shape: tuple[int, int], side: int
 ) -> tuple[NDArray[np.float32], float]:
-    """Logits `[S, S]`, and the confidence of the mask as `segment_automatically` has it."""
+    """Logits `[h, w]` over the image without padding, and how sure the model is of them as a runtime has it.
+
+    Args:
+        model: The model.
+        inputs: One image for it.
+        prompt: The prompt, in cells of the mask.
+        contract: How the model wants its images.
+        shape: Height and width of the image in pixels.
+        side: Cells along one side of the mask.
+    """
     with inference_mode():
         logits, overlaps = model(inputs, prompt_batch([prompt], contract.size / side))
-    mask = logits[0].float().numpy()
+    rows, columns = covered_cells(prepare(np.zeros((*shape, 3), np.uint8), contract), contract, side)
+    mask = logits[0].float().numpy()[:rows, :columns]
     predicted = believed_overlap(mask) if overlaps is None else float(np.clip(overlaps[0].float().numpy(), 0, 1))
     return mask, predicted * stability_score(mask, 1.0) if (mask > 0).any() else 0.0
-
-
-def _finished(logits: NDArray[np.float32], truth: NDArray[np.bool_], contract: InputContract) -> NDArray[np.bool_]:
-    height, width = truth.shape
-    prepared = prepare(np.zeros((height, width, 3), np.uint8), contract)
-    rows, columns = (
-        max(1, round(length * len(logits) / contract.size)) for length in (prepared.height, prepared.width)
-    )
-    found = finish_mask(logits[:rows, :columns], width, height)
-    return np.zeros_like(truth) if found is None else found.mask

@@ -87,6 +87,7 @@ def _masks(description: BundleDescription) -> str:
     if network is None:
         return f"A SAM mask decoder {_AUTOMATIC[description.decoder.prompts]}."
     return (
-        f"A U-Net of its own ({network.name}, {network.licence}: {network.source}; {network.input.size} pixels) "
-        "outlines the lesion; a SAM mask decoder on the encoder's embedding corrects it from clicks and boxes."
+        f"A U-Net of its own, at {network.input.size} pixels, outlines the lesion; its backbone began as "
+        f"{network.name} ({network.licence}: {network.source}). A SAM mask decoder on the encoder's embedding corrects "
+        "the outline from clicks and boxes."
     )

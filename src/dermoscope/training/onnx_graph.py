@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from torch import Tensor, nn
 
 OPSET = 18
 _SMALLEST_HALVED = 1024
+_ABOUT_ITSELF = (r".*isinstance\(treespec, LeafSpec\)", "# The axis name")
+"""Warnings of torch's exporter about its own code, which tell a user nothing."""
 
 
 def export_onnx(
@@ -40,17 +43,20 @@ def export_onnx(
         named = {name for axes in dynamic.values() for name in axes.values()}
         dims = {name: torch.export.Dim(name, min=1, max=1024) for name in named}
         shapes = tuple({axis: dims[name] for axis, name in dynamic.get(key, {}).items()} or None for key in example)
-    program = torch.onnx.export(
-        module.eval(),
-        tuple(example.values()),
-        input_names=list(example),
-        output_names=list(outputs),
-        dynamic_shapes=shapes,
-        opset_version=OPSET,
-        dynamo=True,
-        optimize=True,
-        verbose=False,
-    )
+    with warnings.catch_warnings():
+        for message in _ABOUT_ITSELF:
+            warnings.filterwarnings("ignore", message)
+        program = torch.onnx.export(
+            module.eval(),
+            tuple(example.values()),
+            input_names=list(example),
+            output_names=list(outputs),
+            dynamic_shapes=shapes,
+            opset_version=OPSET,
+            dynamo=True,
+            optimize=True,
+            verbose=False,
+        )
     assert program is not None  # dynamo=True always returns a program
     model = program.model_proto
     if half_weights:

@@ -45,6 +45,16 @@ def test_the_manifest_with_its_split_is_ready_to_train_on(manifest: Path, tmp_pa
     assert [record.model_copy(update={"split": ""}) for record in after] == before
 
 
+@pytest.mark.parametrize("wrong", [["--folds", "3"], ["--out", "same.csv"]])
+def test_a_manifest_to_train_on_has_a_file_and_splits_of_its_own(
+    manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wrong: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = ["--out", "s.csv"] if "--out" not in wrong else []
+    assert main(["data", "split", str(manifest), *given, *wrong, "--manifest-out", "same.csv"]) == 2
+    assert not (tmp_path / "same.csv").exists()
+
+
 def test_without_a_test_set(manifest: Path, tmp_path: Path) -> None:
     out = tmp_path / "two.csv"
     assert main(["data", "split", str(manifest), "--out", str(out), "--fractions", "0.8", "0.2", "0"]) == 0

@@ -53,6 +53,11 @@ def split(
 
     if method != "grouped" and (folds is not None or keep_together is not None):
         return fail(f"--folds and --keep-together do not go with --method {method}", ExitCode.USAGE)
+    if manifest_out is not None and (folds is not None or manifest_out == out):
+        return fail(
+            "--manifest-out: names another file than --out, and goes with train, val and test, not --folds",
+            ExitCode.USAGE,
+        )
     try:
         records = list(read_manifest(manifest))
         if method != "grouped":
@@ -68,7 +73,7 @@ def split(
                 made = grouped_split(records, shares, seed=seed or 0, linked=linked)
         made.write(out)
         if manifest_out is not None:
-            write_manifest((r.model_copy(update={"split": made.parts[r.image_id]}) for r in records), manifest_out)
+            write_manifest(made.apply(records), manifest_out)
     except (OSError, ValueError) as error:
         return fail(str(error))
     for part, counts in made.counts.items():

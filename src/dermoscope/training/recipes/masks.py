@@ -36,8 +36,8 @@ class SAMPart(Part):
         encoder: Its name in the registry; the weights bring the decoder with them.
         size: Side of the encoder's square input in pixels.
         fit: How images that are not square fill it.
-        trained: The decoder on embeddings that are computed once, the decoder and low-rank changes to the encoder, or
-            all of both.
+        trained: The decoder (on embeddings that are computed once, but for SAM 2), the decoder and low-rank changes to
+            the encoder, or all of both.
         lora: Of the low-rank changes.
     """
 
