@@ -150,7 +150,7 @@ class MaskTrainer:
         for group in self._optimiser.param_groups:
             group["lr"] = 0.0
         start = time.perf_counter()
-        self._step(inputs, targets, self._random(_VALIDATION))
+        self._step(inputs, targets, self._random(_VALIDATION), 0)
         seconds = time.perf_counter() - start
         self.model.load_state_dict(before)
         self._average = {name: tensor.clone() for name, tensor in _floating(self.model)}
@@ -170,14 +170,14 @@ class MaskTrainer:
             all_steps = self.recipe.epochs * steps
             for group, peak in zip(self._optimiser.param_groups, self._peaks, strict=True):
                 group["lr"] = peak * rate_factor(done, all_steps, self.recipe.optimiser)
-            loss = self._step(*data.batch(order[step * size : (step + 1) * size], epoch - 1), random)
+            loss = self._step(*data.batch(order[step * size : (step + 1) * size], epoch - 1), random, done)
             if not math.isfinite(loss):
                 raise TrainingError(f"the loss is {loss} in epoch {epoch}; a smaller optimiser.learning_rate may help")
             total += loss
             self._on_step(done + 1, all_steps, loss)
         return total / steps
 
-    def _step(self, inputs: Tensor, targets: Tensor, random: np.random.Generator) -> float:
+    def _step(self, inputs: Tensor, targets: Tensor, random: np.random.Generator, done: int) -> float:
         truth = (targets >= _HALF).numpy()
         prompts = [drawn_prompt(mask, self.recipe.prompts, random) for mask in truth]
         self._optimiser.zero_grad(set_to_none=True)
@@ -190,7 +190,7 @@ class MaskTrainer:
         loss.backward()
         nn.utils.clip_grad_norm_(self._trained, self.recipe.optimiser.largest_gradient)
         self._optimiser.step()
-        self._follow()
+        self._follow(done)
         return float(loss.detach())
 
     def _corrections(
@@ -221,9 +221,9 @@ class MaskTrainer:
             logits, overlaps = model(inputs, prompts)
         return logits.float(), None if overlaps is None else overlaps.float()
 
-    def _follow(self) -> None:
-        """Move the average a little towards the weights."""
-        decay = self.recipe.optimiser.average
+    def _follow(self, done: int) -> None:
+        """Move the average a little towards the weights; at first faster, or a short training would hardly move it."""
+        decay = min(self.recipe.optimiser.average, (1 + done) / (10 + done))
         with torch.no_grad():
             for name, tensor in _floating(self.model):
                 self._average[name].lerp_(tensor, 1 - decay)

@@ -120,7 +120,7 @@ class MaskOptimiserPart(Part):
         batch_size: Images a step.
         warm_up: Share of all steps on the way up.
         largest_gradient: Norm that gradients are cut to.
-        average: Decay of the moving average a step; 0 keeps none.
+        average: Decay of the moving average a step, smaller at first, so that the start is forgotten; 0 keeps none.
     """
 
     learning_rate: PositiveFloat = 2e-4
