@@ -39,6 +39,21 @@ def test_the_fit_recovers_what_made_the_data(slope: float, intercept: float) -> 
     assert fitted == pytest.approx((slope, intercept), abs=0.03)
 
 
+@pytest.mark.parametrize(("scores", "overlaps"), [([0.4], [0.8]), ([0.1, 0.9], [0.7, 0.9])])
+def test_too_few_masks_are_promised_their_mean(scores: list[float], overlaps: list[float]) -> None:
+    slope, intercept = fit_expected_overlap(scores, overlaps)
+    assert expected_overlap(0.2, slope, intercept) == pytest.approx(0.8)
+
+
+def test_a_fit_that_does_not_converge_promises_the_mean(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise RuntimeError("Optimal parameters not found")
+
+    monkeypatch.setattr("scipy.optimize.curve_fit", never)
+    slope, intercept = fit_expected_overlap([0.1, 0.5, 0.9], [0.5, 0.6, 0.7])
+    assert expected_overlap(0.2, slope, intercept) == pytest.approx(0.6)
+
+
 def test_believed_overlap() -> None:
     sure = np.array([[20.0, 20.0], [-20.0, -20.0]], np.float32)
     assert believed_overlap(sure) == pytest.approx(1.0)

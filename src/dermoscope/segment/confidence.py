@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _LEAST = 1e-3
+_FEWEST_FITTED = 2
 
 
 def expected_overlap(score: float, slope: float, intercept: float) -> float:
@@ -24,16 +25,23 @@ def expected_overlap(score: float, slope: float, intercept: float) -> float:
 def fit_expected_overlap(scores: Sequence[float], overlaps: Sequence[float]) -> tuple[float, float]:
     """Slope and intercept of `expected_overlap` with the least squared error.
 
+    Where the scores say nothing that can be fitted, as those of a few masks may, every mask is promised the mean.
+
     Args:
         scores: Selection scores of masks.
-        overlaps: Their true Dice overlaps.
+        overlaps: Their true Dice overlaps, at least one.
     """
     from scipy.optimize import curve_fit
 
-    (slope, intercept), _ = curve_fit(
-        lambda x, a, b: 1 / (1 + np.exp(-(a * x + b))), [_log_odds(s) for s in scores], overlaps, p0=(0.5, 1.0)
-    )
-    return float(slope), float(intercept)
+    if len(scores) > _FEWEST_FITTED:
+        try:
+            (slope, intercept), _ = curve_fit(
+                lambda x, a, b: 1 / (1 + np.exp(-(a * x + b))), [_log_odds(s) for s in scores], overlaps, p0=(0.5, 1.0)
+            )
+            return float(slope), float(intercept)
+        except RuntimeError:  # it does not converge
+            pass
+    return 0.0, _log_odds(float(np.mean(overlaps)))
 
 
 def believed_overlap(logits: NDArray[np.float32]) -> float:
