@@ -1,10 +1,12 @@
 """What hair, rulers, ink, frames, blur and compression do to automatic masks, and what the size of a lesion does.
 
-    python studies/skinsam/robustness.py --manifest runs/skinsam/manifest.csv --bundle bundle --out runs/skinsam/robust
+    python studies/skinsam/robustness.py --manifest runs/skinsam/manifest.csv --bundle bundle \
+        --scores runs/skinsam/test-new --out runs/skinsam/robust
 
 Each disturbance is drawn on the same test images with the overlays of the augmentation, stronger than training draws
-them on average (the same seed for every bundle); the change of Dice is paired, image by image. Sizes are those of the
-true masks in images as they are. Writes `robustness.csv` and `robustness.json`.
+them on average (the same seed for every bundle); the change of Dice is paired, image by image. With `--scores`, what
+`evaluate.py` wrote, also Dice by the size of the true mask, of all its images. Writes `robustness.csv` and
+`robustness.json`.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from compare import mean_of
+from compare import automatic, mean_of
 from evaluate import HEALTHY, thinned
 from numpy.typing import NDArray
 
@@ -54,22 +56,23 @@ def main() -> None:
     parser.add_argument("--bundle", type=Path, help="by default the one that ships")
     parser.add_argument("--split", default="test")
     parser.add_argument("--most", type=int, default=200, help="at most this many images of a source for a disturbance")
+    parser.add_argument("--scores", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     records = [r for r in read_manifest(arguments.manifest) if r.split == arguments.split and r.mask_path]
     few = [r for source in sorted({r.source for r in records}) for r in thinned(records, source, arguments.most)]
     segmenter = load_segmenter(arguments.bundle)
 
-    def dice(record: Record, disturb: Disturb) -> tuple[float, float]:
-        """Of the automatic mask, and the share of the image that the lesion takes."""
+    def dice(record: Record, disturb: Disturb) -> float:
+        """Of the automatic mask."""
         assert record.mask_path is not None
         rgb, truth = decode(record.path).rgb, read_mask(record.mask_path)
         random = np.random.default_rng(list(record.image_id.encode()))
         rgb, truth = disturb(rgb, truth, random)
         found = segmenter.segment(rgb).mask
-        return mask_scores(np.zeros_like(truth) if found is None else found, truth).dice, float(truth.mean())
+        return mask_scores(np.zeros_like(truth) if found is None else found, truth).dice
 
-    scores = {name: [dice(record, disturb)[0] for record in few] for name, disturb in DISTURBANCES.items()}
+    scores = {name: [dice(record, disturb) for record in few] for name, disturb in DISTURBANCES.items()}
     arguments.out.mkdir(parents=True, exist_ok=True)
     with (arguments.out / "robustness.csv").open("w", newline="") as stream:
         writer = csv.writer(stream)
@@ -89,18 +92,15 @@ def main() -> None:
         for name, values in scores.items():
             change = np.array(values)[rows] - (0.0 if name == "as it is" else plain[rows])
             note(source, name if name == "as it is" else f"{name}, change", mean_of(change, groups))
-    lesions = [r for r in records if r.source != HEALTHY]
-    sized = [dice(record, DISTURBANCES["as it is"]) for record in lesions]
-    for source in sorted({record.source for record in lesions}):
-        for name, least, most in SIZES:
-            chosen = [
-                (value, record.group_id)
-                for (value, share), record in zip(sized, lesions, strict=True)
-                if record.source == source and least <= share < most
-            ]
-            if chosen:
-                values, groups = zip(*chosen, strict=True)
-                note(source, f"lesions {name}", mean_of(np.array(values), list(groups)))
+    if arguments.scores:
+        scored = automatic(arguments.scores)
+        lesions = [(r, read_mask(r.mask_path).mean()) for r in records if r.source != HEALTHY and r.mask_path]
+        for source in sorted({record.source for record, _ in lesions}):
+            for name, least, most in SIZES:
+                sized = [r for r, share in lesions if r.source == source and least <= share < most]
+                values = np.array([float(scored[record.image_id]["dice"]) for record in sized])
+                if len(values):
+                    note(source, f"lesions {name}", mean_of(values, [record.group_id for record in sized]))
     (arguments.out / "robustness.json").write_text(json.dumps(table, indent=1) + "\n")
 
 
