@@ -76,6 +76,11 @@ def test_the_bundle_has_the_new_decoder_and_all_else_of_the_old_one(made: tuple[
     assert (new.decoder.prompts, new.decoder.confidence_slope) == ("no prompt", 1.5)
     assert (new.encoder, new.gate, new.heads) == (old.encoder, old.gate, old.heads)
     assert new.provenance["mask decoder"].startswith("recipe skinsam-decoder")
+    assert new.mask_network is None
+    assert not (bundle.folder / "mask_network.onnx").exists()
+    assert not [line for line in new.training_data if line.startswith("mask network")]
+    assert "mask network" not in new.provenance
+    assert not [check for check in new.graph_checks if check.graph == "mask_network.onnx"]
     assert not [metric for metric in new.metrics if metric.name.startswith("mask ")]
     assert len(new.metrics) > 10
     for graph in ("encoder.onnx", "gate.onnx", "heads.onnx"):

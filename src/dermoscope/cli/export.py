@@ -27,7 +27,8 @@ def export(
     """Put the masks of a training run into a bundle. Research use only, not a medical device.
 
     The new bundle has what the run trained and all else of the other bundle, and is used like that one: a decoder takes
-    the place of the other's; a U-Net draws the masks that nobody gives a prompt for. For example:
+    the place of the other's decoder and mask network; a U-Net becomes the mask network, which draws the masks that
+    nobody gives a prompt for. For example:
 
     dermoscope export runs/masks --out my-bundle
 

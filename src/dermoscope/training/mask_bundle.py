@@ -34,8 +34,8 @@ State = dict[str, Tensor]
 def bundle_with_masks(run: Path, base: Bundle, out: Path, *, images: Images = (), name: str = "") -> Bundle:
     """Write a bundle with what a run for masks trained and all else of another; its measured masks are left out.
 
-    A decoder takes the place of the other bundle's. A U-Net draws the masks that nobody gives a prompt for; the decoder
-    stays for those that somebody does.
+    A decoder takes the place of the other bundle's, and of a mask network in it: it has learnt to need no prompt. A
+    U-Net draws the masks that nobody gives a prompt for; the decoder stays for those that somebody does.
 
     Args:
         run: Run of a recipe for masks: of a U-Net, or of a decoder on the encoder of the other bundle.
@@ -82,7 +82,9 @@ def _put_decoder(
         }
     )
     checks = check_decoder(decoder, graph, folder / old.encoder.graph, trained.contract, images) if images else ()
-    return {"decoder": part}, list(checks)
+    if old.mask_network:
+        (folder / old.mask_network.graph).unlink()
+    return {"decoder": part, "mask_network": None}, list(checks)
 
 
 def _put_network(
@@ -114,10 +116,12 @@ def _changed(
 ) -> BundleDescription:
     """The description of the new bundle: what was measured of masks no longer holds."""
     title = "mask network" if trained.kind == "unet" else "mask decoder"
-    (part,) = changes.values()
-    kept = [check for check in old.graph_checks if check.graph != part.graph]
+    before = [old.mask_network] if trained.kind == "unet" else [old.decoder, old.mask_network]
+    gone = {part.graph for part in before if part}
+    kept = [check for check in old.graph_checks if check.graph not in gone]
     learnt = ", ".join(f"{count:,} images of {source}" for source, count in trained.images.items())
-    data = [line for line in old.training_data if not line.startswith(f"{title}:")]
+    titles = (title,) if trained.kind == "unet" else (title, "mask network")
+    data = [line for line in old.training_data if not line.startswith(tuple(f"{one}:" for one in titles))]
     if learnt:
         data.append(f"{title}: {learnt}")
     made = f"recipe {trained.recipe}, dermoscope {trained.version}"
@@ -130,7 +134,7 @@ def _changed(
             "metrics": tuple(metric for metric in old.metrics if not metric.name.startswith("mask ")),
             "graph_checks": (*kept, *checks),
             "training_data": tuple(data),
-            "provenance": {**old.provenance, title: made},
+            "provenance": {k: v for k, v in old.provenance.items() if k not in titles} | {title: made},
         }
     )
     return BundleDescription.model_validate(new.model_dump())
