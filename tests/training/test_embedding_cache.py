@@ -101,9 +101,16 @@ def test_no_room_is_said_before_the_start(
     tmp_path: Path, records: list[Record], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
-    with pytest.raises(CacheError, match=r"GB are needed"):
+    with pytest.raises(CacheError, match=r"need .* only 1\.0 kB are free; .* --cache"):
         cache(tmp_path, records)
     assert not (tmp_path / "cache" / "embeddings.f16").exists()
+
+
+def test_a_small_cache_needs_a_small_room(
+    tmp_path: Path, records: list[Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=10_000_000))
+    assert cache(tmp_path, records).bytes < 9_000_000
 
 
 def test_a_mask_of_another_size_is_named(tmp_path: Path, records: list[Record]) -> None:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from dermoscope.batch.files import replace_file, writing_to
 from dermoscope.data.manifest import Record
+from dermoscope.data.transfer import size_text
 from dermoscope.encoders.folder import EncoderFolder
 from dermoscope.engine import Graph, compile_graph
 from dermoscope.training.mask_images import images_fingerprint, mask_sample
@@ -30,7 +31,7 @@ DESCRIPTION = "cache.json"
 _SCHEMA = 1
 _UPSCALING = 4  # a SAM decoder's mask has four cells where the embedding has one
 _BLOCK = 64
-_SPARE = 1 << 30
+_SPARE = 1.05  # the run beside it writes a little too
 
 OnProgress = Callable[[int, int], None]
 """Called with the number of finished copies and of all."""
@@ -52,7 +53,7 @@ class EmbeddingCache:
         seed: Of the changes.
 
     Raises:
-        CacheError: If the folder holds a cache of other images, settings or another encoder.
+        CacheError: If the folder holds a cache of other images, settings or another encoder, or the disk is too small.
         OutputError: If it cannot be written.
     """
 
@@ -148,8 +149,11 @@ class EmbeddingCache:
         with writing_to(self.folder):
             self.folder.mkdir(parents=True, exist_ok=True)
             free = shutil.disk_usage(self.folder).free
-            if new and free < self.bytes + _SPARE:
-                raise CacheError(f"{self.folder}: {self.bytes / 1e9:.1f} GB are needed, {free / 1e9:.1f} GB are free")
+            if new and free < _SPARE * self.bytes:
+                raise CacheError(
+                    f"{self.folder}: embeddings need {size_text(_SPARE * self.bytes)}, but only {size_text(free)} are "
+                    "free; free some space, name another --cache, or ask for fewer copies (--set copies=1)"
+                )
             mode: Literal["w+", "r+"] = "w+" if new else "r+"
             self._embeddings = np.memmap(self.folder / "embeddings.f16", np.float16, mode, shape=self._shape)
             self._masks = np.memmap(self.folder / "masks.u8", np.uint8, mode, shape=self._masks_shape)
