@@ -13,8 +13,9 @@ from dermoscope.data.manifest import Record
 from dermoscope.encoders.inputs import prepare
 from dermoscope.engine import compile_graph
 from dermoscope.images import decode
-from dermoscope.training import embedding_cache
-from dermoscope.training.embedding_cache import CacheError, EmbeddingCache
+from dermoscope.training import kept_arrays
+from dermoscope.training.embedding_cache import EmbeddingCache
+from dermoscope.training.kept_arrays import CacheError
 from dermoscope.training.recipes.augmentation import AugmentationPart
 from tests.features.tiny_encoder import CELLS, CHANNELS, tiny_encoder
 from tests.training.tiny_masks import pictures
@@ -69,7 +70,7 @@ def test_rows_come_in_the_order_they_are_asked_for(tmp_path: Path, records: list
 def test_an_interrupted_build_goes_on(tmp_path: Path, records: list[Record], monkeypatch: pytest.MonkeyPatch) -> None:
     whole = cache(tmp_path / "whole", records)
     whole.fill()
-    monkeypatch.setattr(embedding_cache, "_BLOCK", 2)
+    monkeypatch.setattr(kept_arrays, "_BLOCK", 2)
     broken = cache(tmp_path, records)
 
     def stop(done: int, _total: int) -> None:
@@ -101,7 +102,7 @@ def test_no_room_is_said_before_the_start(
     tmp_path: Path, records: list[Record], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=1000))
-    with pytest.raises(CacheError, match=r"need .* only 1\.0 kB are free; .* --cache"):
+    with pytest.raises(CacheError, match=r"are needed, but only 1\.0 kB are free; .* --cache"):
         cache(tmp_path, records)
     assert not (tmp_path / "cache" / "embeddings.f16").exists()
 
