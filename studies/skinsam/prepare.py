@@ -6,7 +6,9 @@
 * `manifest.csv`: every image with a mask, and healthy skin with an empty one, so that "no lesion" is an answer, too.
 * `fewer-nevi.csv`: the same with at most 2,000 nevi of HAM10000 in `train`; they are two thirds of it and much alike.
 * `balanced.csv`: at most 700 of those and 600 pieces of healthy skin, so that ISIC 2018 is a third.
-* `without-HAM10000.csv`, `without-ISIC2018.csv`: one source left out of `train` and `val`, for testing on it.
+* `without-HAM10000.csv`, `without-ISIC2018.csv`: one source left out of `train` and `val`, for testing on it, and the
+  healthy skin that was cut from its images too: else "looks like that source" would mean "no lesion".
+* `without-HAM10000-lesions.csv` and its like: without any healthy skin.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from PIL import Image
 from dermoscope.data.manifest import Record, read_manifest, write_manifest
 from dermoscope.images import decode
 
-HEALTHY = "healthy-skin"
+HEALTHY, FROM_HEALTHY = "healthy-skin", "-healthy"
 MOST_NEVI = 2000
 MOST_NEVI_BALANCED, MOST_HEALTHY_BALANCED = 700, 600
 
@@ -40,8 +42,11 @@ def main() -> None:
     balanced = with_fewer(balanced, HEALTHY, "", MOST_HEALTHY_BALANCED)
     write_manifest(balanced, arguments.out / "balanced.csv")
     for source in sorted({record.source for record in records} - {HEALTHY}):
-        others = [r for r in fewer if r.source != source or r.split == "test"]
-        write_manifest(others, arguments.out / f"without-{source.replace(' ', '')}.csv")
+        own = {record.image_id for record in records if record.source == source}
+        others = [r for r in fewer if r.split == "test" or r.image_id.removesuffix(FROM_HEALTHY) not in own]
+        lesions = [r for r in others if r.split == "test" or r.source != HEALTHY]
+        write_manifest(others, arguments.out / f"without-{source}.csv")
+        write_manifest(lesions, arguments.out / f"without-{source}-lesions.csv")
     print(f"{len(records)} images, {len(fewer)} with fewer nevi")
 
 
@@ -56,7 +61,7 @@ def with_masks(records: Iterable[Record], empty: Path) -> Iterator[Record]:
             path = empty / f"{record.image_id}.png"
             Image.fromarray(np.zeros((height, width), np.uint8)).save(path)
             # The image it was cut from has that name already.
-            name = f"{record.image_id}-healthy"
+            name = f"{record.image_id}{FROM_HEALTHY}"
             yield record.model_copy(update={"image_id": name, "mask_path": path, "lesion_id": record.group_id})
 
 
