@@ -1,8 +1,11 @@
 """Images: safe decoding, the frame, quality, and pictures for people. Nothing here needs torch."""
 
+from dermoscope.images.colour_constancy import shades_of_gray
 from dermoscope.images.decode import MAX_PIXELS, MIN_SIDE, DecodedImage, decode
 from dermoscope.images.draw import RESEARCH_USE, draw_evidence, draw_outline, save_png, side_by_side
 from dermoscope.images.frame import CircleRemoval, field_of_view, remove_outer_circle
+from dermoscope.images.hair import HairRemoval, remove_hair
+from dermoscope.images.lesion_crops import CROPS, Box, Crop, MiddleRule, cut, lesion_crops
 from dermoscope.images.masks import LESION_ABOVE, read_mask
 from dermoscope.images.quality import (
     QUALITY_FLAGS,
@@ -15,6 +18,7 @@ from dermoscope.images.reading import MAX_FILE_BYTES, ImageError, printable, rea
 from dermoscope.images.working_size import WORKING_SIDE, working_copy
 
 __all__ = [
+    "CROPS",
     "LESION_ABOVE",
     "MAX_FILE_BYTES",
     "MAX_PIXELS",
@@ -22,22 +26,30 @@ __all__ = [
     "QUALITY_FLAGS",
     "RESEARCH_USE",
     "WORKING_SIDE",
+    "Box",
     "CircleRemoval",
+    "Crop",
     "DecodedImage",
+    "HairRemoval",
     "ImageError",
+    "MiddleRule",
     "QualityMeasures",
     "QualityThresholds",
+    "cut",
     "decode",
     "draw_evidence",
     "draw_outline",
     "field_of_view",
+    "lesion_crops",
     "measure_quality",
     "printable",
     "quality_flags",
     "read_image_file",
     "read_mask",
+    "remove_hair",
     "remove_outer_circle",
     "save_png",
+    "shades_of_gray",
     "side_by_side",
     "working_copy",
 ]
