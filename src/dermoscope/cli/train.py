@@ -35,6 +35,8 @@ def train(
     weights: Path | None = None,
     cache: Path | None = None,
     start: Path | None = None,
+    masks: Path | None = None,
+    member: Annotated[tuple[Path, ...], Parameter(show_default=False)] = (),
     variant: Several = (),
     set_: Annotated[tuple[str, ...], Parameter(name="--set", show_default=False)] = (),
     allow_leaks: str | None = None,
@@ -44,7 +46,7 @@ def train(
     jobs: int = 2,
     quiet: Switch = False,
 ) -> int:
-    """Train a head on stored features in seconds, or a mask decoder in minutes. Research use only, no medical device.
+    """Train a head on stored features, a mask decoder, or a network that looks at the lesion. No medical device.
 
     Learns from the split train and chooses on the split val of the manifest. For example, the lesion groups of the TU
     Graz thesis, once with the settings of its code and once with those of its document:
@@ -57,12 +59,21 @@ def train(
 
     dermoscope train skinsam-decoder --manifest masks.csv --weights litemedsam.safetensors --out runs/masks
 
+    And a network whose class activation maps are drawn to the lesion, nevus against all else:
+
+    dermoscope train cam-binary --manifest masks.csv --weights efficientnet_lite0.safetensors --out runs/cam
+
+    And an ensemble of such networks:
+
+    dermoscope train ensemble-binary --member runs/cam --member runs/cam-2 --manifest masks.csv --out runs/ensemble
+
     Recipes for heads: gate, group, malignancy (ours), graz-gate, graz-group, graz-malignancy (as published); for masks:
-    skinsam-decoder, skinsam-lora, skinsam-full, and unet, which needs no SAM; or a YAML file. Time and memory of a mask
-    training are measured and printed before it starts. Writes recipe.yaml, run.json, metrics.jsonl, checkpoints, and
-    the head or the model; with a head also predictions.csv for dermoscope evaluate. Training is refused where images of
-    one lesion lie in two splits. After an interruption, the same command with --resume goes on and gives the very same
-    numbers.
+    skinsam-decoder, skinsam-lora, skinsam-full, and unet, which needs no SAM; for networks with class activation maps:
+    cam-binary, cam-three-class (ours), girona-binary, girona-three-class (as published); for ensembles:
+    ensemble-binary, ensemble-three-class; or a YAML file. Time and memory of a training of images are measured and
+    printed before it starts. Writes recipe.yaml, run.json, metrics.jsonl, checkpoints, and what was trained; but for
+    masks also predictions.csv for dermoscope evaluate. Training is refused where images of one lesion lie in two
+    splits. After an interruption, the same command with --resume goes on and gives the very same numbers.
 
     Needs the training extra and, for heads, the store: pip install "dermoscope[train,store]".
 
@@ -74,11 +85,14 @@ def train(
         out: Folder of the run.
         store: For heads: where dermoscope embed has put the features, a folder or an object-store address.
         encoder: For heads: folder of the encoder that made them, or its fingerprint.
-        weights: For masks: pretrained weights, as dermoscope models fetch or import writes them.
-        cache: For masks: folder for embeddings that are computed once; by default one in the run, which may be removed
-            afterwards.
+        weights: For masks and networks: pretrained weights, as dermoscope models fetch or import writes them.
+        cache: For masks and networks: folder for embeddings or crops that are computed once; by default one in the
+            run, which may be removed afterwards.
         start: For masks: an earlier run of this recipe, whose model takes the place of the pretrained one; its training
             images must not lie in val or test of the manifest.
+        masks: For networks: folder of predicted masks, <image_id>.png, as dermoscope segment writes them, with
+            --set crops.masks=folder.
+        member: For ensembles: run folder of a network, trained on this manifest; give it once for each member.
         variant: A variant that the recipe names; may be given again.
         set_: A change to the recipe, such as optimiser.learning_rate=0.0005 or head.kind=linear; may be given again.
         allow_leaks: Train although splits share lesions or images, for this reason, which the run records.
@@ -91,22 +105,38 @@ def train(
     """
     from dermoscope.batch.errors import OutputError
     from dermoscope.features.errors import FeatureError, StoreError
-    from dermoscope.training.recipes import MaskRecipe
+    from dermoscope.training.recipes import CAMRecipe, EnsembleRecipe, MaskRecipe
 
     if resamples < 1 or jobs < 1:
         return fail("--resamples and --jobs: must be at least 1", ExitCode.USAGE)
     try:
         chosen = _chosen(recipe, variant, set_, out, resume=resume)
         order = Order(recipe, manifest, out, variant, set_, allow_leaks, prints, resamples, jobs)
-        if isinstance(chosen, MaskRecipe):
-            from dermoscope.cli.train_masks import order_masks
+        if isinstance(chosen, EnsembleRecipe):
+            from dermoscope.cli.train_ensemble import order_ensemble
 
+            given = {"--store": store, "--encoder": encoder, "--weights": weights, "--cache": cache, "--start": start}
+            _refuse({**given, "--masks": masks}, "is not for ensembles")
+            order_ensemble(order, chosen, member, quiet=quiet)
+            return ExitCode.DONE
+        _refuse({"--member": member or None}, "is for ensembles")
+        if isinstance(chosen, MaskRecipe | CAMRecipe):
             _refuse({"--store": store, "--encoder": encoder}, "is for recipes of heads")
             if weights is None:
                 raise UsageError("--weights: name the pretrained weights; dermoscope models list says where they are")
-            order_masks(order, chosen, weights, cache or out / "cache", start, quiet=quiet)
+            if isinstance(chosen, CAMRecipe):
+                from dermoscope.cli.train_cams import order_network
+
+                _refuse({"--start": start}, "is for recipes of masks")
+                order_network(order, chosen, weights, cache or out / "cache", masks, quiet=quiet)
+            else:
+                from dermoscope.cli.train_masks import order_masks
+
+                _refuse({"--masks": masks}, "is for networks with class activation maps")
+                order_masks(order, chosen, weights, cache or out / "cache", start, quiet=quiet)
             return ExitCode.DONE
-        _refuse({"--weights": weights, "--cache": cache, "--start": start}, "is for recipes of masks")
+        _refuse({"--weights": weights, "--cache": cache, "--start": start}, "is for recipes of masks and networks")
+        _refuse({"--masks": masks}, "is for networks with class activation maps")
         if store is None or encoder is None:
             raise UsageError(f"--{'encoder' if store else 'store'}: needed for the recipe of a head; see --help")
         trained = _train(order, chosen, store, encoder, quiet=quiet)
@@ -199,29 +229,17 @@ class _Epochs:
 
 def _print(trained: TrainedHead, order: Order, recipe: Recipe) -> None:
     from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
     from dermoscope.cli.progress import duration
-    from dermoscope.evaluation.report.document import interval, number
-    from dermoscope.evaluation.report.scores import METRIC_NAMES
+    from dermoscope.cli.training_scores import print_scores
     from dermoscope.images import printable
 
     console = Console(highlight=False, soft_wrap=True)
     samples = ", ".join(f"{name} {count:,}" for name, count in trained.samples.items())
     epochs = f", {len(trained.epochs)} epochs" if trained.epochs else ""
     console.print(f"{recipe.name}: learnt from {samples}{epochs}, in {duration(trained.seconds)}")
-    any_score = next(iter(trained.scores.values()))
-    console.print(f"Validation, {any_score.n:,} images of {any_score.groups:,} lesions, 95 % intervals by lesion:")
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_column()
-    table.add_column(justify="right", style="bold")
-    table.add_column()
-    rows = [(METRIC_NAMES[name], estimate) for name, estimate in trained.scores.items()]
-    rows += [(f"Recall, {name}", estimate) for name, estimate in trained.recalls.items()]
-    for label, estimate in rows:
-        table.add_row(label, number(estimate.value), interval(estimate))
-    console.print(table)
+    print_scores(console, trained.scores, trained.recalls)
     description = trained.head.description
     absent = [name for name in description.classes if name not in trained.samples]
     if absent:

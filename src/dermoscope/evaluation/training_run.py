@@ -27,7 +27,7 @@ class TrainingRun:
         published: What the recipe's authors measured, by metric, 0 to 1; empty if they published nothing.
         published_on: On what they measured.
         epochs: Measures of every epoch by seed, in order: training loss, loss, accuracy and so on.
-        encoder: Fingerprint of the encoder.
+        encoder: Fingerprint of the encoder whose features were learnt from; empty for a network that reads images.
         columns: What of the encoder the head reads.
     """
 
@@ -69,7 +69,9 @@ def read_training_run(folder: Path) -> TrainingRun | None:
     """
     if not (folder / TRAINING_NAME).is_file():
         return None
-    about, head = _json(folder / TRAINING_NAME), _json(folder / _HEAD_NAME)
+    about = _json(folder / TRAINING_NAME)
+    # A network learns from images, not from stored features.
+    head = _json(folder / _HEAD_NAME) if (folder / _HEAD_NAME).exists() else {"encoder": "", "columns": ()}
     epochs: dict[int, list[Mapping[str, float]]] = {}
     try:
         with (folder / _METRICS_NAME).open(encoding="utf-8") as stream:

@@ -31,12 +31,12 @@ def predictions_table(
         for record, row in zip(records, probabilities[split], strict=True):
             shown = [f"{row[index]:.7g}" for index in columns.values()]
             rows.append([record.image_id, split, *shown, *fixed.values()])
-    return _csv(rows)
+    return csv_table(rows)
 
 
 def split_table(records: Iterable[Record]) -> bytes:
     """CSV: `source`, `image_id` and `split` of every image of a manifest."""
-    return _csv([["source", "image_id", "split"], *([r.source, r.image_id, r.split] for r in records)])
+    return csv_table([["source", "image_id", "split"], *([r.source, r.image_id, r.split] for r in records)])
 
 
 def probability_columns(task: Task) -> dict[str, int]:
@@ -50,7 +50,8 @@ def probability_columns(task: Task) -> dict[str, int]:
     return {f"p_{name}": index for index, name in enumerate(task.classes)}
 
 
-def _csv(rows: Iterable[Sequence[str]]) -> bytes:
+def csv_table(rows: Iterable[Sequence[str]]) -> bytes:
+    """Rows, the first of them the header, as the contents of a CSV file."""
     stream = io.StringIO(newline="")
     csv.writer(stream, lineterminator="\n").writerows(rows)
     return stream.getvalue().encode()

@@ -9,14 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dermoscope import __version__
 from dermoscope.batch.files import replace_file, writing_to
 from dermoscope.data.manifest import Record
 from dermoscope.evaluation.intervals import Estimate
-from dermoscope.evaluation.report.scores import class_scores
-from dermoscope.evaluation.tasks import ClassTask
 from dermoscope.evaluation.training_run import PREDICTIONS_NAME, TRAINING_NAME
 from dermoscope.features.protocol import Features
 from dermoscope.heads.baselines import KNNBaseline, LogisticBaseline
@@ -28,6 +25,7 @@ from dermoscope.heads.neighbours import NeighbourHead
 from dermoscope.heads.one_class import MahalanobisGate, NeighbourDistanceGate
 from dermoscope.heads.outliers import NeighbourDistanceHead
 from dermoscope.heads.saved import HeadDescription, SavedHead
+from dermoscope.training.class_scores import validation_scores
 from dermoscope.training.head_data import HeadData, head_data
 from dermoscope.training.head_metrics import HeadEpoch
 from dermoscope.training.head_predictions import predictions_table, split_table
@@ -130,7 +128,9 @@ def train_head(
     head = _described(recipe, classes, data, classifier, encoder)
     on_step("scoring")
     probabilities = {split: head.predict_proba(rows) for split, rows in data.features.items()}
-    scores, recalls = _validation(recipe, data, probabilities["val"], resamples)
+    scores, recalls = validation_scores(
+        recipe.task.task, data.images["val"], data.labels["val"], probabilities["val"], resamples
+    )
     for name, content in head.files().items():
         replace_file(folder / name, content)
     replace_file(folder / TRAINING_NAME, _for_evaluation(recipe).encode())
@@ -216,24 +216,3 @@ def _described(recipe: Recipe, classes: ClassMap, data: HeadData, classifier: Cl
         bias=tuple(float(value) for value in bias),
     )
     return SavedHead(description, module)
-
-
-def _validation(
-    recipe: Recipe, data: HeadData, probabilities: NDArray[np.float64], resamples: int
-) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
-    """Measures of every validation image that has an answer, and the recall of each class."""
-    task, records = recipe.task.task, data.images["val"]
-    images = np.flatnonzero(data.labels["val"] >= 0)
-    question = ClassTask(
-        key=task.name,
-        title=task.name,
-        classes=task.classes,
-        labels=data.labels["val"][images].astype(np.intp),
-        probabilities=probabilities[images],
-        images=images,
-        groups=tuple(f"{records[image].source}/{records[image].group_id}" for image in images),
-        left_out={},
-    )
-    found = class_scores(question, resamples=resamples, seed=0)
-    recalls = {name: row["recall"] for name, row in found.classes.items() if found.support[name]}
-    return dict(found.overall), recalls

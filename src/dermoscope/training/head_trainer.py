@@ -19,6 +19,7 @@ from dermoscope.heads.fit import FeatureSet, logits_of
 from dermoscope.heads.mlp import AveragedHead, MLPHead
 from dermoscope.training.head_metrics import HeadEpoch, decisions, is_better
 from dermoscope.training.mixing import mix
+from dermoscope.training.moving_average import copied_state
 from dermoscope.training.objectives import build_loss
 from dermoscope.training.recipes.schema import MLPPart, Recipe, WeightedPart
 from dermoscope.training.sampling import draw_probability
@@ -112,7 +113,7 @@ class _Member:
     def run(self, path: Path | None, inputs: str, on_epoch: OnEpoch) -> MLPHead:
         stopping = self.recipe.stopping
         history: list[HeadEpoch] = []
-        best_epoch, best, finished = 0, _copied(self.head), False
+        best_epoch, best, finished = 0, copied_state(self.head), False
         if path and (state := load_state(path, inputs, HeadEpoch)):
             history, best_epoch, best, finished = (
                 list(state.history),
@@ -129,7 +130,7 @@ class _Member:
         while not finished:
             line = self._epoch(len(history) + 1)
             if is_better(line.metrics, history[best_epoch - 1].metrics if best_epoch else None, stopping.select):
-                best_epoch, best = len(history) + 1, _copied(self.head)
+                best_epoch, best = len(history) + 1, copied_state(self.head)
             history.append(line)
             waited = len(history) - best_epoch
             finished = len(history) == stopping.epochs or bool(stopping.patience and waited >= stopping.patience)
@@ -228,10 +229,6 @@ def _own_randomness(seed: int) -> Iterator[None]:
 
 def _seed(seed: int, epoch: int) -> int:
     return int(np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0] >> 1)
-
-
-def _copied(head: nn.Module) -> dict[str, Tensor]:
-    return {name: tensor.clone() for name, tensor in head.state_dict().items()}
 
 
 def _fingerprint(recipe: Recipe, train: FeatureSet, development: FeatureSet) -> str:

@@ -19,14 +19,14 @@ class Forecast:
     """Time and room that a training will take.
 
     Attributes:
-        embedding_seconds: For the embeddings that are not there yet; 0 where none are kept.
+        cache_seconds: For what is kept on disk, embeddings or crops, and is not there yet; 0 where nothing is kept.
         training_seconds: For all steps of all epochs, without the scores in between.
         memory_bytes: Largest memory of the process in the steps that were tried; 0 where the system does not say.
-        disk_bytes: Room that kept embeddings take.
+        disk_bytes: Room that it takes.
         steps: Of all epochs.
     """
 
-    embedding_seconds: float
+    cache_seconds: float
     training_seconds: float
     memory_bytes: int
     disk_bytes: int
@@ -51,15 +51,15 @@ def forecast(recipe: MaskRecipe, trainer: MaskTrainer, data: MaskData, shape: tu
     took = [trainer.tried_step(inputs, targets) for _ in range(_TRIALS)]
     cache = data.cache if isinstance(data, CachedData) else None
     return Forecast(
-        embedding_seconds=cache.missing * cache.try_one() if cache and cache.missing else 0.0,
+        cache_seconds=cache.missing * cache.try_one() if cache and cache.missing else 0.0,
         training_seconds=min(took) * steps,
-        memory_bytes=_peak_memory(),
+        memory_bytes=peak_memory(),
         disk_bytes=cache.bytes if cache else 0,
         steps=steps,
     )
 
 
-def _peak_memory() -> int:
+def peak_memory() -> int:
     """Largest resident size of this process so far, in bytes; 0 where the system does not say."""
     try:
         import resource

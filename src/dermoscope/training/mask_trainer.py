@@ -21,6 +21,7 @@ from dermoscope.training.head_trainer import TrainingError
 from dermoscope.training.mask_data import MaskData
 from dermoscope.training.mask_models import MaskModel
 from dermoscope.training.mask_prompts import PromptBatch, corrected, drawn_prompt, prompt_batch
+from dermoscope.training.moving_average import MovingAverage, copied_state
 from dermoscope.training.recipes.masks import MaskOptimiserPart, MaskRecipe
 from dermoscope.training.run_folder import EpochMetrics
 from dermoscope.training.trainer_state import TrainerState, load_state, save_state
@@ -69,7 +70,7 @@ class MaskTrainer:
         self._trained = [p for group in self._optimiser.param_groups for p in group["params"]]
         weights = recipe.loss
         self._loss = MaskLoss(weights.dice, weights.cross_entropy, weights.focal, weights.gamma)
-        self._average = {name: tensor.clone() for name, tensor in _floating(model)}
+        self._average = MovingAverage(model, part.average)
 
     def fit(self, train: MaskData, validation: MaskData, inputs: str = "") -> tuple[EpochMetrics, ...]:
         """Train; afterwards the model has the weights of its best epoch and is in evaluation mode.
@@ -86,24 +87,24 @@ class MaskTrainer:
         """
         inputs = hashlib.sha256(f"{self.recipe.model_dump_json()}\n{inputs}".encode()).hexdigest()
         history: list[EpochMetrics] = []
-        best_epoch, best = 0, _copied(self.model)
+        best_epoch, best = 0, copied_state(self.model)
         if self._checkpoint and (state := load_state(self._checkpoint, inputs, EpochMetrics)):
             history, best_epoch, best = list(state.history), state.best_epoch, dict(state.best)
             self.model.load_state_dict(state.model)
-            self._average = dict(state.average)
+            self._average.tensors = dict(state.average)
             self._optimiser.load_state_dict(state.optimiser)
             for line in history:
                 self._on_epoch(line)
         for epoch in range(len(history) + 1, self.recipe.epochs + 1):
             loss = self._learn(train, epoch)
-            now = _copied(self.model)
-            self.model.load_state_dict(self._averaged())
+            now = copied_state(self.model)
+            self.model.load_state_dict(self._average.state())
             scores = self.score(validation)
             line = EpochMetrics(
                 head=self.recipe.name, seed=self.recipe.seed, epoch=epoch, metrics={"training loss": loss, **scores}
             )
             if not history or scores[SELECT] > max(one.metrics[SELECT] for one in history):
-                best_epoch, best = epoch, _copied(self.model)
+                best_epoch, best = epoch, copied_state(self.model)
             history.append(line)
             self.model.load_state_dict(now)
             self._on_epoch(line)
@@ -118,7 +119,7 @@ class MaskTrainer:
                         best=best,
                         optimiser=self._optimiser.state_dict(),
                         schedule={},
-                        average=self._average,
+                        average=self._average.tensors,
                     ),
                     self._checkpoint,
                 )
@@ -145,7 +146,7 @@ class MaskTrainer:
 
     def tried_step(self, inputs: Tensor, targets: Tensor) -> float:
         """Seconds that a step on such a batch takes; the model is as before afterwards."""
-        before = _copied(self.model)
+        before = copied_state(self.model)
         _train_mode(self.model)
         for group in self._optimiser.param_groups:
             group["lr"] = 0.0
@@ -153,7 +154,7 @@ class MaskTrainer:
         self._step(inputs, targets, self._random(_VALIDATION), 0)
         seconds = time.perf_counter() - start
         self.model.load_state_dict(before)
-        self._average = {name: tensor.clone() for name, tensor in _floating(self.model)}
+        self._average.begin()
         self._optimiser.state.clear()
         return seconds
 
@@ -190,7 +191,7 @@ class MaskTrainer:
         loss.backward()
         nn.utils.clip_grad_norm_(self._trained, self.recipe.optimiser.largest_gradient)
         self._optimiser.step()
-        self._follow(done)
+        self._average.follow(done)
         return float(loss.detach())
 
     def _corrections(
@@ -221,16 +222,6 @@ class MaskTrainer:
             logits, overlaps = model(inputs, prompts)
         return logits.float(), None if overlaps is None else overlaps.float()
 
-    def _follow(self, done: int) -> None:
-        """Move the average a little towards the weights; at first faster, or a short training would hardly move it."""
-        decay = min(self.recipe.optimiser.average, (1 + done) / (10 + done))
-        with torch.no_grad():
-            for name, tensor in _floating(self.model):
-                self._average[name].lerp_(tensor, 1 - decay)
-
-    def _averaged(self) -> dict[str, Tensor]:
-        return self.model.state_dict() | self._average
-
     def _random(self, epoch: int) -> np.random.Generator:
         return np.random.default_rng([self.recipe.seed, epoch])
 
@@ -256,14 +247,6 @@ def _train_mode(model: nn.Module) -> None:
     for module in encoder.modules() if isinstance(encoder, nn.Module) else ():
         if isinstance(module, nn.BatchNorm2d):
             module.eval()
-
-
-def _floating(model: nn.Module) -> list[tuple[str, Tensor]]:
-    return [(name, tensor.detach()) for name, tensor in model.state_dict().items() if tensor.is_floating_point()]
-
-
-def _copied(model: nn.Module) -> dict[str, Tensor]:
-    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
 
 
 def _dice(predicted: NDArray[np.bool_], truth: NDArray[np.bool_]) -> list[float]:

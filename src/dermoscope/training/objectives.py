@@ -24,7 +24,7 @@ def build_loss(
         classes: Name of each of the K outputs.
         counts: Training samples of each.
     """
-    weights = _weights(part.weights, classes, counts)
+    weights = class_weights(part.weights, classes, counts)
     if isinstance(part, CrossEntropyPart):
         return WeightedCrossEntropy(weights)
     if isinstance(part, FocalPart):
@@ -35,7 +35,14 @@ def build_loss(
     return LargeMarginFocalLoss(ldam, alpha=part.alpha, beta=part.beta, gamma=part.gamma)
 
 
-def _weights(wanted: Weights, classes: Sequence[str], counts: Sequence[int]) -> Tensor:
+def class_weights(wanted: Weights, classes: Sequence[str], counts: Sequence[int]) -> Tensor:
+    """What each class weighs `[K]`.
+
+    Args:
+        wanted: What the recipe says.
+        classes: Name of each of the K outputs.
+        counts: Training samples of each.
+    """
     if wanted == "equal":
         return torch.ones(len(classes))
     if wanted == "inverse-frequency":

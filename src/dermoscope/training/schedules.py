@@ -48,7 +48,7 @@ class OneCycle:
 
     Args:
         part: How far and how fast.
-        optimiser: Whose rate is moved; its own rate is the peak.
+        optimiser: Whose rates are moved; its own rates are the peaks.
         total_steps: Steps of all epochs that could be.
     """
 
@@ -57,7 +57,7 @@ class OneCycle:
         total_steps = max(total_steps, _FEWEST_STEPS)
         self._one_cycle = self.scheduler = OneCycleLR(
             optimiser,
-            max_lr=optimiser.param_groups[0]["lr"],
+            max_lr=[group["lr"] for group in optimiser.param_groups],
             total_steps=total_steps,
             pct_start=max(part.pct_start, 2 / total_steps),
             div_factor=part.div,
@@ -83,7 +83,7 @@ class Plateau:
     def __init__(self, part: PlateauPart, optimiser: Optimizer) -> None:
         self.scheduler: LRScheduler | None
         self._plateau = self.scheduler = ReduceLROnPlateau(
-            optimiser, mode="min", factor=part.factor, patience=part.patience
+            optimiser, mode="min", factor=part.factor, patience=part.patience, min_lr=part.smallest
         )
 
     def after_step(self) -> None:

@@ -47,7 +47,7 @@ class Task:
             return NOT_SKIN if code == taxonomy.NOT_SKIN else SKIN
         if self.name == "group":
             return taxonomy.GROUP_OF.get(code)
-        if self.name == "diagnosis":
+        if self.name in ("diagnosis", "cancer"):
             merged = "AKIEC" if code in ("AK", "SCC") else code
             return merged if merged in self.classes else None
         definition = taxonomy.malignancy_definition(self.definition)
@@ -67,3 +67,9 @@ DEFAULT_TASKS: Mapping[str, Task] = MappingProxyType(
         )
     }
 )
+"""The questions of the default model."""
+
+TASKS: Mapping[str, Task] = MappingProxyType(
+    {**DEFAULT_TASKS, "cancer": Task("cancer", ("BCC", "MEL", "AKIEC"), equal_classes=True)}
+)
+"""Every question that a recipe may ask. `cancer` is Girona's second track, which had SCC where HAM10000 has AKIEC."""

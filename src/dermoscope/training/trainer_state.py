@@ -41,6 +41,7 @@ class TrainerState(Generic[Epoch]):
         optimiser: `state_dict` of the optimiser.
         schedule: `state_dict` of the schedule; empty where there is none.
         average: Tensors of the moving average of the model; empty where there is none.
+        memory: Tensors of the memory of features; empty where there is none.
     """
 
     inputs: str
@@ -52,6 +53,7 @@ class TrainerState(Generic[Epoch]):
     optimiser: dict[str, Any]
     schedule: dict[str, Any]
     average: Mapping[str, Tensor] = field(default_factory=dict)
+    memory: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 def save_state(state: TrainerState[Epoch], path: Path) -> None:
@@ -60,7 +62,7 @@ def save_state(state: TrainerState[Epoch], path: Path) -> None:
     Raises:
         OutputError: If it cannot be written; the checkpoint before it is still there then.
     """
-    parts = {"model": state.model, "best": state.best, "average": state.average}
+    parts = {"model": state.model, "best": state.best, "average": state.average, "memory": state.memory}
     tensors = {f"{part}/{name}": tensor.contiguous() for part, own in parts.items() for name, tensor in own.items()}
     for number, slots in state.optimiser["state"].items():
         tensors |= {f"optimiser/{number}/{name}": tensor.contiguous() for name, tensor in slots.items()}
@@ -113,6 +115,7 @@ def load_state(path: Path, inputs: str, epoch: type[Epoch]) -> TrainerState[Epoc
             optimiser={"state": slots, "param_groups": rest["groups"]},
             schedule=rest["schedule"],
             average=_under(tensors, "average/"),
+            memory=_under(tensors, "memory/"),
         )
     except (OSError, SafetensorError, KeyError, TypeError, ValidationError, json.JSONDecodeError) as error:
         raise CheckpointError(f"{path} is damaged ({type(error).__name__}); remove it to start again") from error

@@ -8,6 +8,7 @@ import yaml
 from dermoscope.training.recipes import (
     Recipe,
     RecipeError,
+    load_cam_recipe,
     load_head_recipe,
     load_mask_recipe,
     load_recipe,
@@ -22,7 +23,10 @@ THESIS_VIEWS = ("original", "hflip", "rot90", "rot180", "rot270")
 
 def test_the_recipes_of_the_package() -> None:
     heads = ("gate", "graz-gate", "graz-group", "graz-malignancy", "group", "malignancy")
-    assert recipe_names() == (*heads, "skinsam-decoder", "skinsam-full", "skinsam-lora", "unet")
+    masks = ("skinsam-decoder", "skinsam-full", "skinsam-lora", "unet")
+    networks = ("cam-binary", "cam-three-class", "girona-binary", "girona-three-class")
+    ensembles = ("ensemble-binary", "ensemble-three-class")
+    assert recipe_names() == tuple(sorted((*heads, *masks, *networks, *ensembles)))
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -80,7 +84,7 @@ def test_published_settings_of_malignancy() -> None:
     recipe = load_head_recipe("graz-malignancy")
     assert recipe.task.task.definition == "graz"
     assert recipe.loss == FocalPart(kind="focal", weights="inverse-frequency", gamma=2.0, pt_from_weighted=True)
-    assert recipe.schedule.model_dump() == {"kind": "plateau", "factor": 0.5, "patience": 3}
+    assert recipe.schedule.model_dump() == {"kind": "plateau", "factor": 0.5, "patience": 3, "smallest": 0.0}
     assert recipe.stopping.epochs == 50
     assert load_head_recipe("graz-malignancy", variants=["script"]).optimiser.batch_size == 32
     original = load_head_recipe("graz-malignancy", variants=["original"]).sampling.train
@@ -199,6 +203,54 @@ def test_each_kind_of_recipe_is_known_by_what_it_learns() -> None:
         load_head_recipe("skinsam-decoder")
     with pytest.raises(RecipeError, match=r"graz-gate is for a head"):
         load_mask_recipe("graz-gate")
+    assert load_cam_recipe("girona-binary").reads_masks
+    with pytest.raises(RecipeError, match=r"ensemble-binary is for an ensemble, not for a network"):
+        load_cam_recipe("ensemble-binary")
+    with pytest.raises(RecipeError, match=r"learns: is one of masks, class maps, an ensemble"):
+        load_recipe("unet", changes=["learns=chess"])
+
+
+def test_published_settings_of_girona() -> None:
+    recipe = load_cam_recipe("girona-binary")
+    assert (recipe.model.backbone, recipe.model.size) == ("efficientnet_b3", 299)
+    assert recipe.task.task.definition == "not-nevus"
+    assert recipe.crops.names == ("tight", "middle", "full")
+    loss = recipe.loss
+    assert (loss.centre.weight, loss.divergence.weight, loss.lesion_focus) == (1.0, 0.1, 0.5)
+    assert loss.divergence.penalty == 1.0
+    part = recipe.optimiser
+    assert (part.kind, part.learning_rate, part.rho, part.batch_size) == ("adadelta", 1.0, 0.9, 16)
+    assert recipe.schedule.model_dump() == {"kind": "plateau", "factor": 0.5, "patience": 2, "smallest": 1e-4}
+    assert (recipe.stopping.epochs, recipe.stopping.patience, recipe.stopping.select) == (50, 10, "accuracy")
+    for variant in ("cross-entropy", "one-crop"):
+        assert load_cam_recipe("girona-binary", variants=[variant]).crops.names[-1] == "full"
+    plain = load_cam_recipe("girona-binary", variants=["cross-entropy", "one-crop"])
+    assert not plain.reads_masks
+    three = load_cam_recipe("girona-three-class")
+    assert (three.loss.gamma, three.task.task.classes) == (2.0, ("BCC", "MEL", "AKIEC"))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("crops.names=[tight,tight]", r"stands there twice"),
+        ("crops.names=[close]", r"crops\.names"),
+        ("loss.gamma=2", r"label_smoothing: the focal loss has none"),
+        ("sampling.views=[hflip]", r"views are of stored features"),
+        ("loss.divergence.penalty=0", r"loss\.divergence\.penalty"),
+        ("optimiser.kind=adam", r"optimiser\.kind"),
+        ("model.bakbone=resnet18", r"did you mean backbone"),
+    ],
+)
+def test_what_a_recipe_for_a_network_may_not_say(change: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        load_cam_recipe("cam-binary", changes=[change])
+
+
+@pytest.mark.parametrize("change", ["crop_rule=mean", "rule=vote", "across=members then crops"])
+def test_what_a_recipe_for_an_ensemble_may_not_say(change: str) -> None:
+    with pytest.raises(RecipeError, match=r"crop_rule|rule"):
+        load_recipe("ensemble-binary", changes=[change])
 
 
 @pytest.mark.parametrize(

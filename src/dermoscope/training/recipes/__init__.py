@@ -1,26 +1,35 @@
-"""Recipes: how a head or a model for masks is trained, as YAML read with `safe_load` and checked. Torch-free."""
+"""Recipes: how a head, a model for masks, a network with class activation maps or an ensemble is made. Torch-free.
+
+They are YAML, read with `safe_load` and checked.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from dermoscope.training.recipes.cams import CAMRecipe
 from dermoscope.training.recipes.changes import changed, parse_change
+from dermoscope.training.recipes.ensembles import EnsembleRecipe
 from dermoscope.training.recipes.masks import MaskRecipe
 from dermoscope.training.recipes.schema import Recipe
 
 __all__ = [
     "RECIPE_NAME",
     "AnyRecipe",
+    "CAMRecipe",
+    "EnsembleRecipe",
     "MaskRecipe",
     "Recipe",
     "RecipeError",
+    "load_cam_recipe",
     "load_head_recipe",
     "load_mask_recipe",
     "load_recipe",
@@ -28,11 +37,24 @@ __all__ = [
     "recipe_text",
 ]
 
-AnyRecipe = Recipe | MaskRecipe
-"""A recipe for a head, or for a model of lesion masks."""
+AnyRecipe = Recipe | MaskRecipe | CAMRecipe | EnsembleRecipe
+"""A recipe for a head, for a model of lesion masks, for a network with class activation maps, or for an ensemble."""
 
 RECIPE_NAME = "recipe.yaml"
 """The recipe of a run, in its folder."""
+
+_FOR: Mapping[type[BaseModel], str] = MappingProxyType(
+    {
+        Recipe: "a head",
+        MaskRecipe: "masks",
+        CAMRecipe: "a network with class activation maps",
+        EnsembleRecipe: "an ensemble",
+    }
+)
+_LEARNS: Mapping[str, type[MaskRecipe | CAMRecipe | EnsembleRecipe]] = MappingProxyType(
+    {"masks": MaskRecipe, "class maps": CAMRecipe, "an ensemble": EnsembleRecipe}
+)
+_Kind = TypeVar("_Kind", Recipe, MaskRecipe, CAMRecipe, EnsembleRecipe)
 
 _LARGEST_FILE = 1 << 16
 _DEEPEST = 20
@@ -88,29 +110,38 @@ def load_head_recipe(name: str, *, variants: Sequence[str] = (), changes: Sequen
     """A recipe for a head; see `load_recipe`.
 
     Raises:
-        RecipeError: Also if it is one for masks.
+        RecipeError: Also if it is one for something else.
     """
-    recipe = load_recipe(name, variants=variants, changes=changes)
-    if isinstance(recipe, MaskRecipe):
-        raise RecipeError(f"recipe {name} is for masks, not for a head")
-    return recipe
+    return _of_kind(Recipe, load_recipe(name, variants=variants, changes=changes))
 
 
 def load_mask_recipe(name: str, *, variants: Sequence[str] = (), changes: Sequence[str] = ()) -> MaskRecipe:
     """A recipe for masks; see `load_recipe`.
 
     Raises:
-        RecipeError: Also if it is one for a head.
+        RecipeError: Also if it is one for something else.
     """
-    recipe = load_recipe(name, variants=variants, changes=changes)
-    if not isinstance(recipe, MaskRecipe):
-        raise RecipeError(f"recipe {name} is for a head, not for masks")
-    return recipe
+    return _of_kind(MaskRecipe, load_recipe(name, variants=variants, changes=changes))
+
+
+def load_cam_recipe(name: str, *, variants: Sequence[str] = (), changes: Sequence[str] = ()) -> CAMRecipe:
+    """A recipe for a network with class activation maps; see `load_recipe`.
+
+    Raises:
+        RecipeError: Also if it is one for something else.
+    """
+    return _of_kind(CAMRecipe, load_recipe(name, variants=variants, changes=changes))
 
 
 def recipe_text(recipe: AnyRecipe) -> str:
     """A recipe as YAML, every setting spelt out; reading it gives the same recipe."""
     return yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=120)
+
+
+def _of_kind(wanted: type[_Kind], recipe: AnyRecipe) -> _Kind:
+    if not isinstance(recipe, wanted):
+        raise RecipeError(f"recipe {recipe.name} is for {_FOR[type(recipe)]}, not for {_FOR[wanted]}")
+    return recipe
 
 
 def _is_recipe(name: str) -> bool:
@@ -149,7 +180,12 @@ def _parsed(text: str, where: str) -> Any:
 
 
 def _checked(settings: dict[str, Any], where: str) -> AnyRecipe:
-    schema: type[Recipe | MaskRecipe] = MaskRecipe if "learns" in settings else Recipe
+    schema: type[AnyRecipe] = Recipe
+    if "learns" in settings:
+        learns = settings["learns"]
+        if learns not in _LEARNS:
+            raise RecipeError(f"{where}: learns: is one of {', '.join(_LEARNS)}; a recipe for a head leaves it out")
+        schema = _LEARNS[learns]
     try:
         return schema.model_validate(settings)
     except ValidationError as error:

@@ -18,7 +18,7 @@ from pydantic import (
 
 from dermoscope import taxonomy
 from dermoscope.images.symmetries import VIEWS
-from dermoscope.training.tasks import DEFAULT_TASKS, Task
+from dermoscope.training.tasks import TASKS, Task
 
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 NonEmpty = Annotated[tuple[str, ...], Field(min_length=1)]
@@ -40,7 +40,7 @@ class TaskPart(Part):
         definition: Name of the malignancy definition; for the question `malignancy` alone.
     """
 
-    question: Literal["gate", "group", "diagnosis", "malignancy"]
+    question: Literal["gate", "group", "diagnosis", "malignancy", "cancer"]
     definition: str = ""
 
     @model_validator(mode="after")
@@ -54,7 +54,7 @@ class TaskPart(Part):
     @property
     def task(self) -> Task:
         """The question with its classes."""
-        known = DEFAULT_TASKS[self.question]
+        known = TASKS[self.question]
         return Task(known.name, known.classes, definition=self.definition)
 
 
@@ -318,11 +318,13 @@ class PlateauPart(Part):
         kind: `plateau`.
         factor: What the rate is multiplied with.
         patience: Epochs without a smaller loss that are borne.
+        smallest: The rate is not made smaller than this.
     """
 
     kind: Literal["plateau"]
     factor: Annotated[float, Field(gt=0.0, lt=1.0)] = 0.5
     patience: NonNegativeInt = 3
+    smallest: Annotated[float, Field(ge=0.0)] = 0.0
 
 
 SchedulePart = Annotated[ConstantPart | OneCyclePart | PlateauPart, Field(discriminator="kind")]

@@ -1,0 +1,1 @@
+"""Convolutional networks with class activation maps (torch)."""

@@ -1,0 +1,127 @@
+"""A classifier in torch that shows where it looks: a backbone of timm, global average pooling, one linear layer.
+
+References:
+    Zhou et al., Learning Deep Features for Discriminative Localization, CVPR 2016 (arXiv 1512.04150).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dermoscope import torchvision_guard  # noqa: F401  (must come before timm)
+from dermoscope.encoders.registry import IMAGENET_MEAN, IMAGENET_STD, Scaling
+
+# isort: split
+import timm
+
+_SCALINGS: Mapping[tuple[tuple[float, ...], tuple[float, ...]], Scaling] = {
+    (IMAGENET_MEAN, IMAGENET_STD): "imagenet",
+    ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5)): "symmetric",
+}
+
+
+class CAMAnswer(NamedTuple):
+    """What the network says of B images.
+
+    Attributes:
+        logits: `[B, K]`.
+        cams: `[B, K, h, w]`, class activation maps `Σ_c w_k^c F^c`; their mean over positions is the logit without its
+            bias, where nothing is dropped.
+        features: `[B, C]`, the pooled maps.
+        masks: `[B, h, w]`, logits of the mask head; none without one.
+    """
+
+    logits: Tensor
+    cams: Tensor
+    features: Tensor
+    masks: Tensor | None = None
+
+
+class CAMNetwork(nn.Module):
+    """A backbone of timm whose last maps are averaged and weighed.
+
+    Args:
+        backbone: Name of a convolutional network of timm, without the tag of its weights.
+        classes: K.
+        dropout: Probability of dropping a pooled feature in training.
+        drop_path: Probability of skipping the deepest block in training.
+        mask_head: Whether one more output draws the lesion on the grid of the maps.
+
+    Raises:
+        ValueError: If timm has no such network, it takes no such option, or its last maps are no grid.
+    """
+
+    def __init__(
+        self, backbone: str, classes: int, *, dropout: float = 0.0, drop_path: float = 0.0, mask_head: bool = False
+    ) -> None:
+        super().__init__()
+        options: dict[str, Any] = {"drop_path_rate": drop_path} if drop_path else {}
+        try:
+            made: Any = timm.create_model(backbone, num_classes=0, global_pool="", **options)
+        except (RuntimeError, TypeError) as error:
+            raise ValueError(f"model.backbone: {error}") from None
+        if hasattr(made, "pre_logits"):
+            made.pre_logits = nn.Identity()  # VGG: 120 million weights behind the maps that nobody reads
+        channels: int = made.num_features
+        side: int = made.pretrained_cfg["input_size"][-1]
+        with torch.inference_mode():
+            shape = made.eval().forward_features(torch.zeros(1, 3, side, side)).shape
+        if len(shape) != 4 or shape[1] != channels:
+            raise ValueError(f"model.backbone: the last maps of {backbone} are no grid of channels; take a CNN")
+        self.backbone: Any = made
+        self.dropout = nn.Dropout(dropout)
+        self.classifier = nn.Linear(channels, classes)
+        self.mask_head = nn.Conv2d(channels, 1, 1) if mask_head else None
+        self.train().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @property
+    def scaling(self) -> Scaling:
+        """How pixels become numbers.
+
+        Raises:
+            ValueError: If the backbone wants them in no way that is known here.
+        """
+        wanted = self.backbone.pretrained_cfg
+        key = tuple(wanted["mean"]), tuple(wanted["std"])
+        if key not in _SCALINGS:
+            raise ValueError(f"model.backbone: its mean {key[0]} and deviation {key[1]} are not known here")
+        return _SCALINGS[key]
+
+    @property
+    def licence(self) -> str:
+        """Of the backbone's published weights, as timm has it."""
+        return str(self.backbone.pretrained_cfg.get("license") or "unknown")
+
+    def load_backbone(self, state: Mapping[str, Tensor]) -> None:
+        """Take over a trained backbone.
+
+        Args:
+            state: Tensors in timm's names; those of its classifier are ignored.
+
+        Raises:
+            RuntimeError: If a tensor is missing or has another shape.
+        """
+        needed = self.backbone.state_dict().keys()
+        self.backbone.load_state_dict({name: value for name, value in state.items() if name in needed})
+
+    def map_size(self, size: int) -> int:
+        """Side of the maps in cells, for an input of `size` pixels."""
+        with torch.inference_mode():
+            training = self.training
+            maps = self.backbone.eval().forward_features(torch.zeros(1, 3, size, size))
+            self.train(training)
+        return int(maps.shape[-1])
+
+    def forward(self, images: Tensor) -> CAMAnswer:
+        """Look at images `[B, 3, S, S]`, scaled as `scaling` says."""
+        maps = self.backbone.forward_features(images.contiguous(memory_format=torch.channels_last))
+        features = maps.mean(dim=(2, 3))
+        logits = self.classifier(self.dropout(features))
+        cams = F.conv2d(maps, self.classifier.weight[:, :, None, None])
+        masks = None if self.mask_head is None else self.mask_head(maps)[:, 0]
+        return CAMAnswer(logits, cams, features, masks)

@@ -1,0 +1,88 @@
+"""`dermoscope train` with a recipe for a network with class activation maps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dermoscope.cli.exits import RESEARCH_USE
+from dermoscope.cli.training_order import Order
+
+if TYPE_CHECKING:
+    from dermoscope.training.cam_run import TrainedNetwork
+    from dermoscope.training.recipes import CAMRecipe
+
+_SHOWN = ("training loss", "loss", "accuracy", "balanced accuracy")
+
+
+def order_network(
+    order: Order, recipe: CAMRecipe, weights: Path, cache: Path, masks: Path | None, *, quiet: bool
+) -> None:
+    """Train a network, show how it goes, and print what came out.
+
+    Args:
+        order: What was typed.
+        recipe: The recipe that it stands for.
+        weights: Pretrained weights of the backbone.
+        cache: Folder for crops.
+        masks: Folder of predicted masks, if any.
+        quiet: Whether to print nothing.
+    """
+    from dermoscope.cli.evaluations import steps
+    from dermoscope.cli.training_progress import TrainingProgress
+    from dermoscope.training.cam_run import Announcements, train_network
+
+    from_manifest = recipe.reads_masks and recipe.crops.masks == "manifest"
+    records = order.records(needs=("diagnosis", "split", *(["mask_path"] if from_manifest else [])))
+    with steps(quiet=quiet) as on_step:
+        on_step("looking for leaks between splits", 0, 0)
+        shown = TrainingProgress(on_step, kept="crops", scores=_SHOWN, quiet=quiet)
+        announce = Announcements(
+            on_stage=lambda what: on_step(what, 0, 0),
+            on_forecast=shown.forecast,
+            on_crops=shown.cached,
+            on_step=shown.step,
+            on_epoch=shown.epoch,
+        )
+        source: list[str | Path] = ["--weights", weights]
+        source += ["--masks", masks] if masks else []
+        with order.begin(records, (recipe.seed,), source) as run:
+            trained = train_network(
+                recipe,
+                records,
+                weights,
+                cache,
+                run,
+                order.out,
+                masks=masks,
+                announce=announce,
+                threads=order.jobs,
+                resamples=order.resamples,
+            )
+    if not quiet:
+        _print(trained, recipe, order)
+
+
+def _print(trained: TrainedNetwork, recipe: CAMRecipe, order: Order) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    from dermoscope.cli.progress import duration
+    from dermoscope.cli.training_scores import print_scores
+    from dermoscope.images import printable
+
+    console = Console(highlight=False, soft_wrap=True)
+    samples = ", ".join(f"{name} {count:,}" for name, count in trained.samples.items())
+    console.print(f"{recipe.name}: learnt from {samples}, {len(trained.epochs)} epochs, in {duration(trained.seconds)}")
+    more = {"Correlation of maps and lesion": trained.correlation} if trained.correlation else {}
+    print_scores(console, trained.scores, trained.recalls, more)
+    if recipe.reads_masks:
+        console.print(f"Crops from masks: {recipe.crops.masks}")
+    console.print(Text(f"\nThe run: {printable(order.out)}", style="bold"))
+    console.print(
+        Text(
+            f"Score its test images: dermoscope evaluate {printable(order.out)} --manifest "
+            f"{printable(order.manifest)} --out {printable(order.out)}/test"
+        )
+    )
+    console.print(RESEARCH_USE, style="dim")

@@ -1,0 +1,309 @@
+"""One training of one network with class activation maps, from a manifest to a run folder with everything in it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import safetensors.torch
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+
+from dermoscope.batch.files import replace_file
+from dermoscope.camnet.network import CAMNetwork
+from dermoscope.data.manifest import Record
+from dermoscope.encoders.inputs import InputContract
+from dermoscope.encoders.load import first_lines
+from dermoscope.encoders.weights import WeightsError, weight_files, weights_sha256
+from dermoscope.evaluation.intervals import Estimate, grouped_bootstrap
+from dermoscope.evaluation.training_run import PREDICTIONS_NAME, TRAINING_NAME
+from dermoscope.training.cam_data import CropData
+from dermoscope.training.cam_description import CROPS_NAME, DESCRIPTION_NAME, MODEL_NAME, CAMModelDescription
+from dermoscope.training.cam_tables import MAPS_NAME, crops_table, map_rows, maps_table
+from dermoscope.training.cam_trainer import (
+    CAMTrainer,
+    LabelledCrops,
+    Looked,
+    OnEpoch,
+    OnStep,
+    crop_probabilities,
+)
+from dermoscope.training.class_scores import validation_scores
+from dermoscope.training.crop_images import CropCache
+from dermoscope.training.head_data import PREDICTED, DataError
+from dermoscope.training.head_metrics import HeadEpoch
+from dermoscope.training.head_predictions import predictions_table, split_table
+from dermoscope.training.head_run import SPLIT_NAME
+from dermoscope.training.mask_forecast import Forecast, peak_memory
+from dermoscope.training.mask_images import images_fingerprint
+from dermoscope.training.recipes import RECIPE_NAME, recipe_text
+from dermoscope.training.recipes.augmentation import NO_AUGMENTATION
+from dermoscope.training.recipes.cams import CAMRecipe
+from dermoscope.training.run_folder import EpochMetrics, RunFolder
+from dermoscope.training.tasks import Task
+
+CHECKPOINT_NAME = "checkpoint.safetensors"
+FEATURES_NAME = "features.safetensors"
+CORRELATION = "correlation of maps and lesion"
+_TRIALS = 3
+
+
+@dataclass(frozen=True)
+class TrainedNetwork:
+    """What came out of a training.
+
+    Attributes:
+        description: What the network is.
+        epochs: Every epoch.
+        samples: Training images of each class.
+        scores: Measures of the validation images, the mean over crops answering, with intervals by lesion.
+        recalls: The same for the recall of each class.
+        correlation: Mean Pearson correlation of class maps and lesion masks of validation images, over crops and
+            classes; none where no image has a mask.
+        seconds: Time of the training alone.
+    """
+
+    description: CAMModelDescription
+    epochs: tuple[HeadEpoch, ...]
+    samples: Mapping[str, int]
+    scores: Mapping[str, Estimate]
+    recalls: Mapping[str, Estimate]
+    correlation: Estimate | None
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Announcements:
+    """What is called while a training runs.
+
+    Attributes:
+        on_stage: With what is done next, in a few words.
+        on_forecast: With the time and room that the training will take.
+        on_crops: With the number of images that are cut, and of all.
+        on_step: With every step.
+        on_epoch: With every epoch.
+    """
+
+    on_stage: Callable[[str], None] = lambda _: None
+    on_forecast: Callable[[Forecast], None] = lambda _: None
+    on_crops: Callable[[int, int], None] = lambda _done, _all: None
+    on_step: OnStep = lambda _done, _all, _loss: None
+    on_epoch: OnEpoch = lambda _: None
+
+
+def train_network(
+    recipe: CAMRecipe,
+    records: Sequence[Record],
+    weights: Path,
+    cache: Path,
+    run: RunFolder,
+    folder: Path,
+    *,
+    masks: Path | None = None,
+    announce: Announcements | None = None,
+    threads: int = 2,
+    resamples: int = 1000,
+) -> TrainedNetwork:
+    """Train, score and write; a checkpoint that lies in the folder is gone on from.
+
+    Writes `recipe.yaml`, `split.csv`, `checkpoint.safetensors`, `model.safetensors` with `network.json`,
+    `predictions.csv` (the mean over crops), `crops.csv` (each crop's answer), `maps.csv` (measures of every class map),
+    `features.safetensors` and `training.json`, beside the lines of `metrics.jsonl`. What is predicted are the images
+    of `val` and `test` that have an answer to the question.
+
+    Args:
+        recipe: What to do.
+        records: The manifest, with splits.
+        weights: Pretrained weights of the backbone, in timm's names.
+        cache: Folder for crops; it may be removed afterwards.
+        run: The run folder, begun; the caller leaves its context.
+        folder: Where that is.
+        masks: Folder of predicted masks, for a recipe that takes them from one.
+        announce: What to call on the way.
+        threads: Crops changed at once.
+        resamples: Of the bootstrap.
+
+    Raises:
+        DataError: If the training images show fewer than two classes, or no validation image has an answer.
+        TrainingError: If the loss is no longer finite.
+        WeightsError: If the weights are missing or another network's.
+        CacheError: If the cache is of another training.
+        CheckpointError: If the checkpoint is.
+        ImageError: If an image or a mask cannot be read.
+        ValueError: If a mask is missing or has another size than its image, or the backbone cannot be used.
+        OutputError: If a folder cannot be written.
+    """
+    announce = announce or Announcements()
+    task = recipe.task.task
+    chosen = {split: _answered(task, records, split) for split in ("train", *PREDICTED)}
+    chosen = {split: part for split, part in chosen.items() if part}
+    labels = {split: np.array([task.label(record) for record in part], np.int64) for split, part in chosen.items()}
+    _check(task, labels)
+    network = build_network(recipe, weights)
+    contract = network_contract(recipe, network)
+    caches = {split: CropCache(cache / split, part, recipe, masks) for split, part in chosen.items()}
+    crops = {
+        split: CropData(
+            kept,
+            contract,
+            recipe.augmentation if split == "train" else NO_AUGMENTATION,
+            seed=recipe.seed,
+            threads=threads,
+        )
+        for split, kept in caches.items()
+    }
+    # Written once there is something to learn from: what failed before that may simply begin again.
+    replace_file(folder / RECIPE_NAME, recipe_text(recipe).encode())
+    replace_file(folder / SPLIT_NAME, split_table(records))
+
+    def note(line: HeadEpoch) -> None:
+        run.add_metrics(line)
+        announce.on_epoch(line)
+
+    trainer = CAMTrainer(
+        recipe,
+        network,
+        task.classes,
+        LabelledCrops(crops["train"], labels["train"]),
+        LabelledCrops(crops["val"], labels["val"]),
+        checkpoint=folder / CHECKPOINT_NAME,
+        on_epoch=note,
+        on_step=announce.on_step,
+    )
+    announce.on_stage("trying a few steps")
+    announce.on_forecast(_forecast(recipe, trainer, caches))
+    for split, kept in caches.items():
+        announce.on_stage(f"cutting crops of {split}")
+        kept.fill(threads=threads, on_progress=announce.on_crops)
+    announce.on_stage("training")
+    start = time.perf_counter()
+    prints = [*(images_fingerprint(chosen[split]) for split in ("train", "val")), weights_sha256(weights)]
+    epochs = trainer.fit("\n".join(prints))
+    seconds = time.perf_counter() - start
+    announce.on_stage("looking at the validation and test images")
+    looked = {split: trainer.look(crops[split]) for split in PREDICTED if split in chosen}
+    description = CAMModelDescription(
+        recipe=recipe.name,
+        backbone=recipe.model.backbone,
+        task=task.name,
+        definition=task.definition,
+        classes=task.classes,
+        contract=contract,
+        cleaning=recipe.cleaning,
+        crops=recipe.crops,
+        mask_head=bool(recipe.loss.mask_head),
+        weights_sha256=weights_sha256(weights),
+        licence=network.licence,
+        images=dict(sorted(Counter(record.source or "images" for record in chosen["train"]).items())),
+    )
+    state = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    replace_file(folder / MODEL_NAME, safetensors.torch.save(state))
+    replace_file(folder / DESCRIPTION_NAME, f"{description.model_dump_json(indent=2)}\n".encode())
+    probabilities = {split: crop_probabilities(found.logits) for split, found in looked.items()}
+    means = {split: found.mean(axis=1) for split, found in probabilities.items()}
+    replace_file(folder / PREDICTIONS_NAME, predictions_table(task, {s: chosen[s] for s in looked}, means))
+    replace_file(folder / CROPS_NAME, crops_table(task, recipe.crops.names, chosen, probabilities))
+    replace_file(folder / MAPS_NAME, maps_table(task, recipe.crops.names, chosen, looked))
+    _save_features(folder / FEATURES_NAME, looked)
+    replace_file(folder / TRAINING_NAME, _for_evaluation(recipe).encode())
+    scores, recalls = validation_scores(task, chosen["val"], labels["val"], means["val"], resamples)
+    correlation = _mean_correlation(looked["val"], chosen["val"], resamples)
+    final = {name: estimate.value for name, estimate in scores.items()}
+    if correlation is not None:
+        final[CORRELATION] = correlation.value
+    run.add_metrics(EpochMetrics(head=recipe.name, metrics=final))
+    ends = {f"{name}, {end}": getattr(scores[name], end) for name in scores for end in ("low", "high")}
+    run.complete({recipe.name: {**final, **ends, "seconds of training": round(seconds, 3)}})
+    counts = np.bincount(labels["train"], minlength=len(task.classes)).tolist()
+    samples = dict(zip(task.classes, counts, strict=True))
+    return TrainedNetwork(description, epochs, samples, scores, recalls, correlation, seconds)
+
+
+def build_network(recipe: CAMRecipe, weights: Path) -> CAMNetwork:
+    """The network that a recipe names, with a pretrained backbone.
+
+    Raises:
+        WeightsError: If the weights are missing or another network's.
+        ValueError: If the backbone cannot be used.
+    """
+    torch.manual_seed(recipe.seed)
+    part = recipe.model
+    network = CAMNetwork(
+        part.backbone,
+        len(recipe.task.task.classes),
+        dropout=part.dropout,
+        drop_path=part.drop_path,
+        mask_head=bool(recipe.loss.mask_head),
+    )
+    state = {name: tensor for file in weight_files(weights) for name, tensor in load_file(file).items()}
+    try:
+        network.load_backbone(state)
+    except RuntimeError as error:
+        raise WeightsError(f"{weights} does not hold the weights of {part.backbone}: {first_lines(error)}") from None
+    return network
+
+
+def network_contract(recipe: CAMRecipe, network: CAMNetwork) -> InputContract:
+    """How a network wants its crops, which are squares already."""
+    size = recipe.model.size
+    return InputContract(size=size, fit="squash", scaling=network.scaling, map_size=network.map_size(size))
+
+
+def _answered(task: Task, records: Sequence[Record], split: str) -> list[Record]:
+    return [record for record in records if record.split == split and task.label(record) is not None]
+
+
+def _check(task: Task, labels: Mapping[str, NDArray[np.int64]]) -> None:
+    seen = sorted(set(labels["train"].tolist())) if "train" in labels else []
+    if len(seen) < len(task.classes):
+        known = ", ".join(task.classes[label] for label in seen) or "none"
+        raise DataError(
+            f"to learn {task.name} the split train must show all of {', '.join(task.classes)}; it has {known}"
+        )
+    if "val" not in labels:
+        raise DataError(f"the split val has no image with an answer to {task.name}; dermoscope data split makes it")
+
+
+def _forecast(recipe: CAMRecipe, trainer: CAMTrainer, caches: Mapping[str, CropCache]) -> Forecast:
+    missing = {split: kept.missing for split, kept in caches.items()}
+    first = caches["train"]
+    cutting = first.try_one() * sum(missing.values()) if any(missing.values()) else 0.0
+    took = min(trainer.tried_step() for _ in range(_TRIALS))
+    steps = trainer.steps * recipe.stopping.epochs
+    return Forecast(
+        cache_seconds=cutting,
+        training_seconds=took * steps,
+        memory_bytes=peak_memory(),
+        disk_bytes=sum(kept.bytes for kept in caches.values()),
+        steps=steps,
+    )
+
+
+def _save_features(path: Path, looked: Mapping[str, Looked]) -> None:
+    """Features `[N, C, F]` by split, for classifiers on top of several networks; half precision is enough for those."""
+    features = {split: torch.from_numpy(found.features).half() for split, found in looked.items()}
+    replace_file(path, safetensors.torch.save(features))
+
+
+def _mean_correlation(looked: Looked, records: Sequence[Record], resamples: int) -> Estimate | None:
+    """Mean correlation of maps and masks by image, over its crops and classes."""
+    correlations = map_rows(looked).correlation.reshape(len(records), -1)
+    known = np.flatnonzero(np.isfinite(correlations).any(axis=1))
+    if not len(known):
+        return None
+    values = np.nanmean(correlations[known], axis=1)
+    groups = [f"{records[image].source}/{records[image].group_id}" for image in known.tolist()]
+    return grouped_bootstrap(lambda rows: float(values[rows].mean()), groups, resamples=resamples)
+
+
+def _for_evaluation(recipe: CAMRecipe) -> str:
+    """What an evaluation of the run says about its training; JSON."""
+    published = None if recipe.published is None else recipe.published.model_dump()
+    about = {"recipe": recipe.name, "description": recipe.description, "selected_by": recipe.stopping.select}
+    return f"{json.dumps({'schema_version': 1, **about, 'published': published}, indent=1)}\n"

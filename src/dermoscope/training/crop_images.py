@@ -1,0 +1,156 @@
+"""The squares that a network learns from, cut out of an image around its lesion and kept on disk. Torch-free."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dermoscope.analysis import Status
+from dermoscope.batch.inputs import SEGMENTS_NAME
+from dermoscope.batch.results import read_segments
+from dermoscope.camnet.lesion_views import lesion_views
+from dermoscope.data.manifest import Record
+from dermoscope.files import sha256_of
+from dermoscope.images import decode, read_mask
+from dermoscope.segment.classical import classical_mask
+from dermoscope.training.kept_arrays import Entry, KeptArrays, OnProgress, seconds_an_entry
+from dermoscope.training.mask_images import images_fingerprint
+from dermoscope.training.recipes.cams import CAMRecipe
+
+_SCHEMA = 1
+_TRIED = 8
+
+
+class CropCache:
+    """Squares of N images with their masks, each image decoded, cleaned and cut once.
+
+    Args:
+        folder: Where they lie, or are to lie.
+        records: The N images.
+        recipe: Says what is cleaned and cut.
+        masks: Folder that `dermoscope segment` has written; for a recipe whose masks come from a folder.
+
+    Raises:
+        CacheError: If the folder holds other crops, or the disk is too small.
+        ValueError: If an image has no mask where the recipe needs one.
+        OutputError: If it cannot be written.
+    """
+
+    def __init__(self, folder: Path, records: Sequence[Record], recipe: CAMRecipe, masks: Path | None = None) -> None:
+        self.records, self._recipe = records, recipe
+        self.side = stored_side(recipe)
+        self._masks = _mask_paths(records, recipe, masks)
+        crops = len(recipe.crops.names)
+        description = {
+            "schema": _SCHEMA,
+            "side": self.side,
+            "images": images_fingerprint(records),
+            "masks": _files_fingerprint(self._masks),
+            "crops": recipe.crops.model_dump(mode="json", exclude={"each_epoch", "room"}),
+            "cleaning": recipe.cleaning.model_dump(mode="json"),
+        }
+        arrays = {
+            "crops.u8": (np.uint8, (crops, self.side, self.side, 3)),
+            "masks.u8": (np.uint8, (crops, self.side, self.side)),
+        }
+        self._kept = KeptArrays(folder, description, (len(records),), arrays)
+
+    @property
+    def bytes(self) -> int:
+        """Size of the whole cache on disk."""
+        return self._kept.bytes
+
+    @property
+    def missing(self) -> int:
+        """Images that are still to be cut."""
+        return self._kept.missing
+
+    def fill(self, *, threads: int = 2, on_progress: OnProgress = lambda _done, _all: None) -> None:
+        """Cut what is missing.
+
+        Args:
+            threads: Images at once.
+            on_progress: Called now and then with the number of finished images and of all.
+
+        Raises:
+            ImageError: If an image or a mask cannot be read.
+            ValueError: If image and mask differ in size.
+            OutputError: If there is no room.
+        """
+        self._kept.fill(self._compute, threads=threads, on_progress=on_progress)
+
+    def try_one(self, *, threads: int = 2) -> float:
+        """Seconds that an image takes where several are cut at once; nothing is kept."""
+        return seconds_an_entry(self._compute, [(index % len(self.records),) for index in range(_TRIED)], threads)
+
+    def rows(self, indices: NDArray[np.intp]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Crops `[B, C, S, S, 3]` and masks `[B, C, S, S]`, 255 on the lesion, of some images."""
+        crops, masks = self._kept.rows(indices)
+        return crops, masks
+
+    def _compute(self, place: Entry) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        record = self.records[place[0]]
+        rgb = decode(record.path).rgb
+        mask = _mask_of(record, self._masks[place[0]], rgb)
+        recipe = self._recipe
+        find = classical_mask if recipe.reads_masks and recipe.crops.masks == "classical" else None
+        return lesion_views(rgb, mask, recipe.cleaning, recipe.crops, self.side, find=find)
+
+
+def stored_side(recipe: CAMRecipe) -> int:
+    """Side of the squares that are kept, in pixels."""
+    return round(recipe.model.size * recipe.crops.room)
+
+
+def _mask_paths(records: Sequence[Record], recipe: CAMRecipe, folder: Path | None) -> list[Path | None]:
+    """The file with each image's mask; none where it is not needed, is found in the image itself, or is empty."""
+    if not recipe.reads_masks or recipe.crops.masks == "classical":
+        return [None] * len(records)
+    if recipe.crops.masks == "folder":
+        return _predicted(records, folder)
+    for record in records:
+        if record.mask_path is None:
+            raise ValueError(
+                f"{record.image_id} has no mask in the manifest; predict masks with dermoscope segment and give its "
+                "folder with --masks and --set crops.masks=folder, or take --set crops.masks=classical"
+            )
+    return [record.mask_path for record in records]
+
+
+def _predicted(records: Sequence[Record], folder: Path | None) -> list[Path | None]:
+    """Masks of a results folder of `dermoscope segment`; images without a lesion there have none."""
+    if folder is None:
+        raise ValueError("crops.masks is folder: name it with --masks; dermoscope segment writes one")
+    lines = folder / SEGMENTS_NAME
+    if not lines.is_file():
+        raise ValueError(f"--masks: {folder} has no {SEGMENTS_NAME}; name a folder that dermoscope segment has written")
+    found = {line.image_id: line for line in read_segments(lines) if line.status is Status.DONE}
+    for record in records:
+        if record.image_id not in found:
+            raise ValueError(f"--masks: {folder} does not know {record.image_id}; run dermoscope segment on its image")
+    return [folder / "masks" / f"{record.image_id}.png" if found[record.image_id].box else None for record in records]
+
+
+def _mask_of(record: Record, path: Path | None, rgb: NDArray[np.uint8]) -> NDArray[np.bool_] | None:
+    if path is None:
+        return None
+    mask = read_mask(path)
+    if mask.shape != rgb.shape[:2]:
+        raise ValueError(
+            f"{path} is {mask.shape[1]}x{mask.shape[0]}, its image {record.path} is {rgb.shape[1]}x{rgb.shape[0]}; "
+            "a mask must have the size of its image"
+        )
+    return mask
+
+
+def _files_fingerprint(paths: Sequence[Path | None]) -> str:
+    """A SHA-256 that tells mask files by their names and contents, in order."""
+    digest = hashlib.sha256()
+    for path in paths:
+        if path is not None:
+            digest.update(f"{path.name}\n{sha256_of(path)}\n".encode())
+    return digest.hexdigest()

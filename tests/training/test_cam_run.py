@@ -1,0 +1,215 @@
+"""From a manifest to run folders, with the commands a user types: networks, their ensembles, their evaluation."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+
+from dermoscope.cli import main
+from dermoscope.data.manifest import write_manifest
+from dermoscope.evaluation.training_run import read_training_run
+from dermoscope.training.cam_model_file import load_cam_run
+from dermoscope.training.cam_trainer import CAMTrainer
+from dermoscope.training.recipes import load_cam_recipe, load_recipe
+from tests.training.tiny_crops import SMALL, backbone_weights, diagnosed
+
+SPLITS = ("train",) * 8 + ("val",) * 6 + ("test",) * 4
+CODES = ("NV", "MEL", "BCC", "AKIEC")
+RECIPES = ("cam-binary", "cam-three-class", "girona-binary", "girona-three-class")
+VARIANTS = [(name, variant) for name in RECIPES for variant in ("", *load_cam_recipe(name).variants)]
+ENSEMBLES = [
+    (name, variant) for name in ("ensemble-binary", "ensemble-three-class") for variant in load_recipe(name).variants
+]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("networks")
+    records = diagnosed(folder / "images", SPLITS, CODES)
+    write_manifest(records, folder / "manifest.csv")
+    write_manifest([r.model_copy(update={"diagnosis": "NV"}) for r in records], folder / "nevi.csv")
+    write_manifest([r for r in records if r.split != "val"], folder / "no-val.csv")
+    backbone_weights(folder / "backbone.safetensors")
+    return folder
+
+
+def arguments(world: Path, recipe: str, out: Path, *more: str, manifest: str = "manifest.csv") -> list[str]:
+    return [
+        "train", recipe, "--manifest", str(world / manifest), "--weights", str(world / "backbone.safetensors"),
+        "--out", str(out), "--resamples", "20", *(part for change in SMALL for part in ("--set", change)), *more,
+    ]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trained(world: Path) -> Path:
+    """Two binary networks of different seeds."""
+    for seed in (1, 2):
+        assert main(arguments(world, "cam-binary", world / f"member-{seed}", "--set", f"seed={seed}", "--quiet")) == 0
+    return world
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def test_a_network_with_everything_it_says(world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "run"
+    assert main(arguments(world, "cam-binary", out)) == 0
+    shown = capsys.readouterr()
+    assert "This will take some" in shown.err
+    assert "for crops" in shown.err
+    for line in (
+        "cam-binary: learnt from benign 2, malignant 6, 2 epochs",
+        "Validation, 6 images of 6 lesions",
+        "Correlation of maps and lesion",
+        "Crops from masks: manifest",
+        "dermoscope evaluate",
+    ):
+        assert line in shown.out
+    run = json.loads((out / "run.json").read_text())
+    assert run["state"] == "complete"
+    assert run["metrics"]["cam-binary"]["correlation of maps and lesion"] <= 1
+    crops = rows(out / "crops.csv")
+    assert len(crops) == 3 * (6 + 4)
+    predicted = {row["image_id"]: float(row["p_malignant"]) for row in rows(out / "predictions.csv")}
+    own = [float(row["p_malignant"]) for row in crops if row["image_id"] == "lesion_9"]
+    assert predicted["lesion_9"] == pytest.approx(np.mean(own), abs=1e-6)
+    maps = rows(out / "maps.csv")
+    assert len(maps) == 2 * len(crops)
+    decided = [row for row in maps if row["decided"] == "1"]
+    assert len(decided) == len(crops)
+    assert set(load_file(out / "features.safetensors")) == {"val", "test"}
+    description, network = load_cam_run(out)
+    assert description.classes == ("benign", "malignant")
+    assert description.images == {"images": 8}
+    assert network.classifier.out_features == 2
+    training = read_training_run(out)
+    assert training is not None
+    assert training.chosen_epoch(42) in (1, 2)
+
+
+def test_its_test_images_can_be_evaluated(trained: Path, tmp_path: Path) -> None:
+    report = tmp_path / "report"
+    given = ["--manifest", str(trained / "manifest.csv"), "--out", str(report), "--resamples", "20", "--quiet"]
+    assert main(["evaluate", str(trained / "member-1"), *given]) == 0
+    assert "not-nevus" in (report / "metrics.json").read_text()
+
+
+@pytest.mark.parametrize(("name", "variant"), VARIANTS)
+def test_every_recipe_and_variant_trains(world: Path, tmp_path: Path, name: str, variant: str) -> None:
+    chosen = ["--variant", variant] if variant else []
+    shared = world / f"cache-{'one' if variant == 'one-crop' else 'three'}-{name.partition('-')[2]}"
+    more = [*chosen, "--set", "stopping.epochs=1", "--cache", str(shared), "--quiet"]
+    assert main(arguments(world, name, tmp_path / "run", *more)) == 0
+    assert (tmp_path / "run" / "predictions.csv").exists()
+
+
+def test_going_on_gives_the_same_network(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    assert main(arguments(world, "cam-binary", whole, "--quiet")) == 0
+    with monkeypatch.context() as patch:
+        patch.setattr("dermoscope.training.cam_run.CAMTrainer._validation_logits", interrupted_at_the_second())
+        assert main(arguments(world, "cam-binary", broken, "--quiet")) == 130
+    assert json.loads((broken / "run.json").read_text())["state"] == "interrupted"
+    assert main(arguments(world, "cam-binary", broken, "--quiet", "--resume")) == 0
+    assert (broken / "predictions.csv").read_bytes() == (whole / "predictions.csv").read_bytes()
+    assert (broken / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+
+
+def interrupted_at_the_second() -> Callable[[CAMTrainer], NDArray[np.float32]]:
+    real, calls = CAMTrainer._validation_logits, []
+
+    def stopped(self: CAMTrainer) -> NDArray[np.float32]:
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(self)
+
+    return stopped
+
+
+@pytest.mark.parametrize(
+    ("manifest", "more", "code", "message"),
+    [
+        ("nevi.csv", [], 1, "to learn malignancy the split train must show all of benign, malignant; it has benign"),
+        ("no-val.csv", [], 1, "the split val has no image with an answer to malignancy"),
+        ("manifest.csv", ["--set", "model.backbone=test_resnet"], 1, "does not hold the weights of test_resnet"),
+        ("manifest.csv", ["--set", "model.backbone=test_vit"], 1, "no grid of channels"),
+        ("manifest.csv", ["--store", "there"], 2, "--store: is for recipes of heads"),
+        ("manifest.csv", ["--start", "there"], 2, "--start: is for recipes of masks"),
+        ("manifest.csv", ["--member", "there"], 2, "--member: is for ensembles"),
+        ("manifest.csv", ["--set", "crops.masks=folder"], 1, "name it with --masks"),
+    ],
+)
+def test_what_cannot_be_trained_is_said(
+    world: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    manifest: str,
+    more: list[str],
+    code: int,
+    message: str,
+) -> None:
+    assert main(arguments(world, "cam-binary", tmp_path / "run", *more, manifest=manifest)) == code
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "run" / "recipe.yaml").exists()
+
+
+def ensemble(world: Path, out: Path, *more: str, recipe: str = "ensemble-binary") -> list[str]:
+    members = [part for seed in (1, 2) for part in ("--member", str(world / f"member-{seed}"))]
+    given = ["--manifest", str(world / "manifest.csv"), "--out", str(out), "--resamples", "20"]
+    return ["train", recipe, *members, *given, *more]
+
+
+def test_an_ensemble_of_two(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "ensemble"
+    assert main(ensemble(trained, out)) == 0
+    shown = capsys.readouterr().out
+    for line in ("2 members on tight, middle, full", "Accuracy of member-2 alone", "beside its best member, test"):
+        assert line in shown
+    products: dict[str, list[float]] = {}
+    for seed in (1, 2):
+        for row in rows(trained / f"member-{seed}" / "crops.csv"):
+            pair = products.setdefault(row["image_id"], [1.0, 1.0])
+            pair[0] *= float(row["p_benign"])
+            pair[1] *= float(row["p_malignant"])
+    for row in rows(out / "predictions.csv"):
+        benign, malignant = products[row["image_id"]]
+        assert float(row["p_malignant"]) == pytest.approx(malignant / (benign + malignant), abs=1e-4)
+    assert {path.name for path in (out / "members").iterdir()} == {"member-1", "member-2"}
+    load_cam_run(out / "members" / "member-1")
+
+
+@pytest.mark.parametrize(("name", "variant"), ENSEMBLES)
+def test_every_rule_combines(trained: Path, tmp_path: Path, name: str, variant: str) -> None:
+    if variant == "stacking":
+        pytest.skip("six validation images are too few to fit on; tests/ensemble has enough")
+    assert main(ensemble(trained, tmp_path / "run", "--variant", variant, "--quiet", recipe=name)) == 0
+    found = [float(row["p_malignant"]) for row in rows(tmp_path / "run" / "predictions.csv")]
+    assert len(found) == 10
+    assert all(0 <= value <= 1 for value in found)
+
+
+def test_members_must_belong_together(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    other = tmp_path / "member-2"
+    assert main(arguments(trained, "cam-binary", other, "--variant", "one-crop", "--quiet")) == 0
+    given = ["--manifest", str(trained / "manifest.csv"), "--out", str(tmp_path / "run")]
+    first = ["--member", str(trained / "member-1")]
+    assert main(["train", "ensemble-binary", *first, "--member", str(other), *given]) == 1
+    assert "looks at full" in capsys.readouterr().err
+    assert main(["train", "ensemble-binary", *first, *first, *given]) == 1
+    assert "two folders are called member-1" in capsys.readouterr().err
+    assert main(["train", "ensemble-binary", "--member", str(tmp_path), *given]) == 1
+    assert "holds no finished run" in capsys.readouterr().err
+    assert main(["train", "ensemble-binary", *given]) == 2
+    assert "--member: name the run folder" in capsys.readouterr().err
+    assert main(["train", "ensemble-binary", *first, *given, "--weights", "x"]) == 2
+    assert "--weights: is not for ensembles" in capsys.readouterr().err
