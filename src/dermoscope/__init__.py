@@ -18,6 +18,7 @@ __all__ = [
     "Analysis",
     "Analyzer",
     "Bundle",
+    "LesionClassifier",
     "MaskOptions",
     "OpenImage",
     "Outcome",
@@ -27,6 +28,7 @@ __all__ = [
     "analyze",
     "analyze_batch",
     "load",
+    "load_classifier",
     "load_segmenter",
     "segment_batch",
     "segment_image",
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from dermoscope.analyzer import load_analyzer as load
     from dermoscope.api import analyze, analyze_batch, segment_batch, segment_image
     from dermoscope.bundle import Bundle
+    from dermoscope.lesion_classifier import LesionClassifier, load_classifier
     from dermoscope.open_image import MaskOptions, OpenImage
     from dermoscope.segmentation import Segmentation
     from dermoscope.segmenter import Segmenter, load_segmenter
@@ -46,6 +49,7 @@ _HOME = {
     "Analysis": ("dermoscope.analysis", "Analysis"),
     "Analyzer": ("dermoscope.analyzer", "Analyzer"),
     "Bundle": ("dermoscope.bundle", "Bundle"),
+    "LesionClassifier": ("dermoscope.lesion_classifier", "LesionClassifier"),
     "MaskOptions": ("dermoscope.open_image", "MaskOptions"),
     "OpenImage": ("dermoscope.open_image", "OpenImage"),
     "Outcome": ("dermoscope.analyzer", "Outcome"),
@@ -54,6 +58,7 @@ _HOME = {
     "analyze": ("dermoscope.api", "analyze"),
     "analyze_batch": ("dermoscope.api", "analyze_batch"),
     "load": ("dermoscope.analyzer", "load_analyzer"),
+    "load_classifier": ("dermoscope.lesion_classifier", "load_classifier"),
     "load_segmenter": ("dermoscope.segmenter", "load_segmenter"),
     # `dermoscope.segment` is the folder of that name.
     "segment_batch": ("dermoscope.api", "segment_batch"),

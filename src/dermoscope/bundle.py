@@ -260,12 +260,7 @@ class Bundle:
         Raises:
             BundleError: If the folder, a file or a sum is missing or wrong, or the schema is unknown.
         """
-        sums = _read_sums(folder)
-        for name, expected in sums.items():
-            if sha256_of(_existing(folder / name)) != expected:
-                raise BundleError(f"{folder / name} does not match its sum in {SUMS}; copy the bundle again")
-        if DESCRIPTION not in sums:
-            raise BundleError(f"{folder / SUMS} does not list {DESCRIPTION}")
+        sums = verified_sums(folder, DESCRIPTION)
         description = _read_description(folder / DESCRIPTION)
         for part in description.parts:
             if part.graph not in sums:
@@ -293,6 +288,25 @@ class Bundle:
     def graph_path(self, part: Part) -> Path:
         """Where the graph of a part lies."""
         return self.folder / part.graph
+
+
+def verified_sums(folder: Path, description: str) -> dict[str, str]:
+    """SHA-256 of every file that `SHA256SUMS` lists, by name, after each of them was compared with its own.
+
+    Args:
+        folder: Of a bundle, or of another model that is kept like one.
+        description: Name of the file that says what it is; it must be listed.
+
+    Raises:
+        BundleError: If the folder, a file or a sum is missing or wrong.
+    """
+    sums = _read_sums(folder)
+    for name, expected in sums.items():
+        if sha256_of(_existing(folder / name)) != expected:
+            raise BundleError(f"{folder / name} does not match its sum in {SUMS}; copy the bundle again")
+    if description not in sums:
+        raise BundleError(f"{folder / SUMS} does not list {description}")
+    return sums
 
 
 def fingerprint_of(sums: dict[str, str]) -> str:

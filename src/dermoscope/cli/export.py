@@ -24,26 +24,33 @@ def export(
     images: Annotated[tuple[str, ...], Parameter(show_default=False)] = (),
     name: str = "",
 ) -> int:
-    """Put the masks of a training run into a bundle. Research use only, not a medical device.
+    """Make what a training run has learnt usable without torch. Research use only, not a medical device.
 
-    The new bundle has what the run trained and all else of the other bundle, and is used like that one: a decoder takes
-    the place of the other's decoder and mask network; a U-Net becomes the mask network, which draws the masks that
-    nobody gives a prompt for. For example:
+    A run for masks goes into a bundle. The new bundle has what the run trained and all else of the other bundle, and is
+    used like that one: a decoder takes the place of the other's decoder and mask network; a U-Net becomes the mask
+    network, which draws the masks that nobody gives a prompt for. For example:
 
     dermoscope export runs/masks --out my-bundle
 
     dermoscope analyze photos --bundle my-bundle --out results
+
+    A network with class activation maps, or an ensemble of them, becomes a folder of its own, which
+    dermoscope.load_classifier reads:
+
+    dermoscope export runs/ensemble --out my-classifier
 
     Needs the training extra: pip install "dermoscope[train]".
 
     Exit codes: 0 all done, 1 failed, 2 wrong usage.
 
     Args:
-        run: Folder of a run of unet, skinsam-decoder, or another recipe for masks that leaves the encoder as it is.
-        out: Folder of the new bundle; it must not exist.
-        bundle: The other bundle; by default the one that comes with the package.
+        run: Folder of a run of unet, skinsam-decoder, or another recipe for masks that leaves the encoder as it is; or
+            of a network with class activation maps, or an ensemble.
+        out: Folder of the new bundle or classifier; it must not exist.
+        bundle: For masks: the other bundle; by default the one that comes with the package.
         images: An image to compare the exported graph with torch on; may be given again.
-        name: Of the new bundle; by default that of the other one with the name of the recipe.
+        name: Of the new bundle or classifier; by default that of the other one with the name of the recipe, or that of
+            the run's folder.
     """
     from dermoscope.batch.errors import OutputError
     from dermoscope.bundle import Bundle, BundleError
@@ -52,8 +59,17 @@ def export(
     if out.exists():
         return fail(f"--out: {out} is there already; choose another", ExitCode.USAGE)
     try:
+        from dermoscope.training.cam_export import export_classifier, is_classifier_run
         from dermoscope.training.mask_bundle import bundle_with_masks
 
+        if is_classifier_run(run):
+            if bundle:
+                return fail("--bundle: is for runs for masks; leave it out", ExitCode.USAGE)
+            classifier = export_classifier(run, out, images=_decoded(images), name=name)
+            print(f"{out}: {classifier.description.name}, fingerprint {classifier.fingerprint}")
+            print(f'Use it: dermoscope.load_classifier("{out}") in Python')
+            print(RESEARCH_USE)
+            return ExitCode.DONE
         base = Bundle.load(bundle) if bundle else Bundle.default()
         made = bundle_with_masks(run, base, out, images=_decoded(images), name=name)
     except ModuleNotFoundError as error:

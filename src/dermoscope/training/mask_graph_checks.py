@@ -37,7 +37,7 @@ def check_network(
     inputs = [{INPUT: prepare(image, contract).image} for image in images]
     with torch.inference_mode():
         answers = [{OUTPUT: network.eval()(torch.from_numpy(one[INPUT])).numpy()} for one in inputs]
-    yield from _compared(path, inputs, answers)
+    yield from compared(path, inputs, answers)
 
 
 def check_decoder(
@@ -75,12 +75,19 @@ def check_decoder(
         with torch.inference_mode():
             masks, overlaps = decoder(**{key: torch.from_numpy(value) for key, value in inputs[-1].items()})
         answers.append({"masks": masks.numpy(), "overlaps": overlaps.numpy()})
-    yield from _compared(path, inputs, answers)
+    yield from compared(path, inputs, answers)
 
 
-def _compared(
+def compared(
     path: Path, inputs: Sequence[Inputs], answers: Sequence[Mapping[str, NDArray[np.float32]]]
 ) -> Iterator[GraphCheck]:
+    """Compare a graph on every engine with answers that torch gave.
+
+    Args:
+        path: The graph.
+        inputs: Its inputs by name, for each image.
+        answers: Torch's outputs by name, for each image.
+    """
     for label, engine, precision in ENGINES:
         graph = compile_graph(path, engine=engine, precision=precision)
         found = [graph(one) for one in inputs]

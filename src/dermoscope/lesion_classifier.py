@@ -1,0 +1,197 @@
+"""Networks with class activation maps and their ensembles, as `dermoscope export` writes them, run without torch.
+
+classifier.json   classes, members, crops, how they are combined, licences, training data
+<member>.onnx     one graph a member: `image` in; `logits`, `cams` and `feature` out
+SHA256SUMS        one line a file; loading verifies every sum
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from dermoscope.bundle import BundleError, FileName, GraphCheck, fingerprint_of, verified_sums
+from dermoscope.camnet.lesion_views import Cleaning, CropRules, lesion_views
+from dermoscope.encoders.inputs import InputContract, prepare
+from dermoscope.engine import EngineName, NamedGraph, Precision, compile_graph
+from dermoscope.ensemble.ensemble import Ensemble, EnsembleDescription
+from dermoscope.heads.calibration import calibrated_probabilities
+
+DESCRIPTION = "classifier.json"
+INPUT, OUTPUTS = "image", ("logits", "cams", "feature")
+_LARGEST_DESCRIPTION = 4 * 2**20
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class MemberPart(_Record):
+    """One network.
+
+    Attributes:
+        name: Of the member, as the ensemble knows it.
+        graph: Its file.
+        input: How it wants its crops.
+        cleaning: What is done to an image first.
+        crops: What is cut out of it.
+        backbone: Name of its backbone in timm.
+        licence: Of the weights that it started from.
+    """
+
+    name: str
+    graph: FileName
+    input: InputContract
+    cleaning: Cleaning
+    crops: CropRules
+    backbone: str
+    licence: str
+
+
+class ClassifierDescription(_Record):
+    """The contents of `classifier.json`.
+
+    Attributes:
+        schema_version: Of this file.
+        name: Of the classifier.
+        version: Of `dermoscope`.
+        task: Name of the question.
+        definition: Name of the malignancy definition, where the question has one.
+        members: The networks, in the order of the ensemble.
+        ensemble: How their answers become one.
+        training_data: What was learnt from; what those images allow holds beside the licence of each member.
+        graph_checks: How far each graph is from its torch module.
+    """
+
+    schema_version: Literal[1]
+    name: str
+    version: str
+    task: str
+    definition: str = ""
+    members: tuple[MemberPart, ...]
+    ensemble: EnsembleDescription
+    training_data: tuple[str, ...] = ()
+    graph_checks: tuple[GraphCheck, ...] = ()
+
+    @model_validator(mode="after")
+    def _members_are_those_of_the_ensemble(self) -> ClassifierDescription:
+        if tuple(member.name for member in self.members) != self.ensemble.members:
+            raise ValueError("members: not those of the ensemble, in its order")
+        if any(member.crops.names != self.ensemble.crops for member in self.members):
+            raise ValueError("members: a member has other crops than the ensemble")
+        return self
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """What a classifier says of an image.
+
+    Attributes:
+        classes: What the probabilities stand for, in order.
+        probabilities: `[K]`, they sum to one.
+        members: `[M, C, K]`, what each member says of each crop.
+        maps: Class activation maps `[C, K, h, w]` of each member, signed; over the square of the crop.
+        crops: The squares `[C, side, side, 3]` of each member, as it saw them.
+    """
+
+    classes: tuple[str, ...]
+    probabilities: NDArray[np.float64]
+    members: NDArray[np.float64]
+    maps: tuple[NDArray[np.float32], ...]
+    crops: tuple[NDArray[np.uint8], ...]
+
+
+class LesionClassifier:
+    """A verified folder with its graphs compiled. Safe to use from several threads.
+
+    Args:
+        folder: As `dermoscope export` writes it.
+        engine: `openvino` or `onnxruntime`; by default the first one installed.
+        precision: `auto` uses bfloat16 where the CPU has it; `float32` never does.
+        threads: Threads for one image; 0 leaves it to the engine.
+        streams: How many images may be computed at once.
+
+    Raises:
+        BundleError: If a file or a sum is missing or wrong, or the schema is unknown.
+        EngineError: If no engine can run a graph.
+
+    Example:
+        >>> classifier = LesionClassifier(Path("my-classifier"))  # doctest: +SKIP
+        >>> classifier.look(rgb, mask).probabilities  # doctest: +SKIP
+        array([0.93, 0.07])
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        engine: EngineName | None = None,
+        precision: Precision = "auto",
+        threads: int = 0,
+        streams: int = 1,
+    ) -> None:
+        sums = verified_sums(folder, DESCRIPTION)
+        self.description = _read(folder / DESCRIPTION)
+        self.fingerprint = fingerprint_of(sums)
+        for member in self.description.members:
+            if member.graph not in sums:
+                raise BundleError(f"{folder / 'SHA256SUMS'} does not list the graph {member.graph}")
+        self._ensemble = Ensemble(self.description.ensemble)
+        self._graphs: list[NamedGraph] = [
+            compile_graph(folder / member.graph, engine=engine, precision=precision, threads=threads, streams=streams)
+            for member in self.description.members
+        ]
+
+    def look(self, rgb: NDArray[np.uint8], mask: NDArray[np.bool_] | None) -> Look:
+        """Classify one image.
+
+        Args:
+            rgb: `[H, W, 3]`, 8-bit.
+            mask: `[H, W]`, true on the lesion; none where there is none, and then every crop is the full square.
+
+        Raises:
+            ValueError: If image and mask differ in size.
+        """
+        if mask is not None and mask.shape != rgb.shape[:2]:
+            raise ValueError(f"mask is {mask.shape}, the image {rgb.shape[:2]}; they must have one size")
+        answers, maps, crops = [], [], []
+        for member, graph in zip(self.description.members, self._graphs, strict=True):
+            squares, _ = lesion_views(rgb, mask, member.cleaning, member.crops, member.input.size)
+            found = [graph({INPUT: prepare(square, member.input).image}) for square in squares]
+            answers.append(np.concatenate([one["logits"] for one in found]))
+            maps.append(np.concatenate([one["cams"] for one in found]))
+            crops.append(squares)
+        classes = self.description.ensemble.classes
+        members = calibrated_probabilities(np.stack(answers), 1.0, np.zeros(len(classes)))
+        probabilities = self._ensemble.combine(members[:, :, None])[0]
+        return Look(classes, probabilities, members, tuple(maps), tuple(crops))
+
+
+def load_classifier(folder: str | Path, *, engine: EngineName | None = None) -> LesionClassifier:
+    """Load what `dermoscope export` made of a network with class activation maps, or of an ensemble of them.
+
+    Args:
+        folder: The folder.
+        engine: `openvino` or `onnxruntime`; by default the first one installed.
+
+    Raises:
+        BundleError: If a file or a sum is missing or wrong, or the schema is unknown.
+        EngineError: If no engine can run a graph.
+    """
+    return LesionClassifier(Path(folder), engine=engine)
+
+
+def _read(path: Path) -> ClassifierDescription:
+    if path.stat().st_size > _LARGEST_DESCRIPTION:
+        raise BundleError(f"{path} is larger than {_LARGEST_DESCRIPTION} bytes")
+    try:
+        return ClassifierDescription.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(step) for step in first["loc"])
+        raise BundleError(f"{path}: {where}: {first['msg']} ({error.error_count()} problems in all)") from None
