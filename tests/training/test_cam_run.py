@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -100,7 +101,28 @@ def test_its_test_images_can_be_evaluated(trained: Path, tmp_path: Path) -> None
     report = tmp_path / "report"
     given = ["--manifest", str(trained / "manifest.csv"), "--out", str(report), "--resamples", "20", "--quiet"]
     assert main(["evaluate", str(trained / "member-1"), *given]) == 0
-    assert "not-nevus" in (report / "metrics.json").read_text()
+    metrics = json.loads((report / "metrics.json").read_text())
+    maps = metrics["class_maps"]
+    assert list(maps) == ["benign", "malignant", "the likeliest class"]
+    scored = {row["image_id"] for row in rows(trained / "member-1" / "predictions.csv") if row["split"] == "test"}
+    own = [row for row in rows(trained / "member-1" / "maps.csv") if row["image_id"] in scored]
+    means = np.mean([float(row["energy"]) for row in own if row["class"] == "benign" and row["energy"]])
+    if all(row["energy"] for row in own):  # else crops without evidence weigh their image otherwise
+        assert maps["benign"]["energy"]["value"] == pytest.approx(means)
+    largest = np.mean([float(row["largest"]) for row in own if row["decided"] == "1"])
+    assert maps["the likeliest class"]["largest"]["value"] == pytest.approx(largest)
+    page = (report / "report.html").read_text()
+    assert "Where the network looks" in page
+    assert "not-nevus" in page
+
+
+def test_a_broken_table_of_maps_is_named(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    broken = tmp_path / "member"
+    shutil.copytree(trained / "member-1", broken)
+    (broken / "maps.csv").write_text("image_id,split,class\nlesion_14,test,benign\n")
+    given = ["--manifest", str(trained / "manifest.csv"), "--out", str(tmp_path / "report"), "--quiet"]
+    assert main(["evaluate", str(broken), *given]) == 1
+    assert "maps.csv: is not as dermoscope train writes it" in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize(("name", "variant"), VARIANTS)

@@ -22,10 +22,11 @@ from dermoscope.encoders.inputs import InputContract
 from dermoscope.encoders.load import first_lines
 from dermoscope.encoders.weights import WeightsError, weight_files, weights_sha256
 from dermoscope.evaluation.intervals import Estimate, grouped_bootstrap
+from dermoscope.evaluation.report.maps_part import MAPS_NAME
 from dermoscope.evaluation.training_run import PREDICTIONS_NAME, TRAINING_NAME
 from dermoscope.training.cam_data import CropData
 from dermoscope.training.cam_description import CROPS_NAME, DESCRIPTION_NAME, MODEL_NAME, CAMModelDescription
-from dermoscope.training.cam_tables import MAPS_NAME, crops_table, map_rows, maps_table
+from dermoscope.training.cam_tables import crops_table, map_rows, maps_table
 from dermoscope.training.cam_trainer import (
     CAMTrainer,
     LabelledCrops,

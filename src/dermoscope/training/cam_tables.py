@@ -9,12 +9,10 @@ from numpy.typing import NDArray
 
 from dermoscope.data.manifest import Record
 from dermoscope.evaluation.class_maps import MapMeasures, map_measures
+from dermoscope.evaluation.report.maps_part import MEASURES
 from dermoscope.training.cam_trainer import Looked
 from dermoscope.training.head_predictions import csv_table
 from dermoscope.training.tasks import Task
-
-MAPS_NAME = "maps.csv"
-_MEASURES = ("correlation", "energy", "pointing", "smallest", "largest", "deviation")
 
 
 def crops_table(
@@ -50,11 +48,11 @@ def maps_table(
         images: By split.
         looked: What the network says of them.
     """
-    rows = [["image_id", "split", "crop", "class", "decided", *_MEASURES]]
+    rows = [["image_id", "split", "crop", "class", "decided", *MEASURES]]
     for split, found in looked.items():
         measures = map_rows(found)
-        columns = np.stack([getattr(measures, name) for name in _MEASURES], axis=-1)
-        columns = columns.reshape(*found.logits.shape, len(_MEASURES))
+        columns = np.stack([getattr(measures, name) for name in MEASURES], axis=-1)
+        columns = columns.reshape(*found.logits.shape, len(MEASURES))
         decided = found.logits.argmax(axis=-1)
         for image, record in enumerate(images[split]):
             for crop, name in enumerate(crops):
