@@ -84,7 +84,7 @@ class EagerTorch:
         marks.append(("classify", time.perf_counter()))
         prepared = EncoderInput(tensor.numpy(), np.empty(0, np.float32), side, side)
         decoder = PromptedDecoder(
-            lambda inputs: self._decode(inputs, rgb.shape[:2]),
+            _BoxByBox(self._decoder, rgb.shape[:2]),
             self._contract,
             embedding.numpy(),
             prepared,
@@ -100,13 +100,28 @@ class EagerTorch:
         marks.append(("mask", time.perf_counter()))
         return {name: (end - start) * 1e3 for (_, start), (name, end) in pairwise(marks)}
 
-    def _decode(self, inputs: Mapping[str, NDArray[Any]], shape: tuple[int, ...]) -> dict[str, NDArray[Any]]:
-        embedding, points, labels = (torch.from_numpy(inputs[key]) for key in ("embedding", "points", "labels"))
+
+class _BoxByBox:
+    """The decoder as the reference's scripts call it: one box a pass.
+
+    Args:
+        decoder: In torch.
+        shape: Height and width of the image.
+    """
+
+    inputs = ("embedding", "points", "labels")
+
+    def __init__(self, decoder: PromptedMaskDecoder, shape: tuple[int, ...]) -> None:
+        self._decoder, self._shape = decoder, shape
+
+    def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        """Masks and overlaps of all boxes."""
+        embedding, points, labels = (torch.from_numpy(inputs[key]) for key in self.inputs)
         found = []
         for box, kind in zip(points, labels, strict=True):
             masks, overlaps = self._decoder(embedding, box[None], kind[None])
             # The reference brings each mask to the size of the image before it looks at it.
-            torch.sigmoid(torch.nn.functional.interpolate(masks[:, :1], shape, mode="bilinear"))
+            torch.sigmoid(torch.nn.functional.interpolate(masks[:, :1], self._shape, mode="bilinear"))
             found.append((masks, overlaps))
         masks, overlaps = (torch.cat(parts).numpy() for parts in zip(*found, strict=True))
         return {"masks": masks, "overlaps": overlaps}
