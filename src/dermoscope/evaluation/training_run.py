@@ -13,6 +13,7 @@ from dermoscope.evaluation.problems import InputError, Problem
 PREDICTIONS_NAME = "predictions.csv"
 TRAINING_NAME = "training.json"
 _METRICS_NAME, _HEAD_NAME = "metrics.jsonl", "head.json"
+_OF_NETWORKS = ("network.json", "ensemble.json")
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,8 @@ def read_training_run(folder: Path) -> TrainingRun | None:
     if not (folder / TRAINING_NAME).is_file():
         return None
     about = _json(folder / TRAINING_NAME)
-    # A network learns from images, not from stored features.
-    head = _json(folder / _HEAD_NAME) if (folder / _HEAD_NAME).exists() else {"encoder": "", "columns": ()}
+    reads_images = any((folder / name).exists() for name in _OF_NETWORKS)
+    head = {"encoder": "", "columns": ()} if reads_images else _json(folder / _HEAD_NAME)
     epochs: dict[int, list[Mapping[str, float]]] = {}
     try:
         with (folder / _METRICS_NAME).open(encoding="utf-8") as stream:

@@ -154,7 +154,10 @@ def test_a_wrong_change_is_named(change: str, message: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("graz-grup", "no recipe 'graz-grup'; did you mean graz-group?"), ("x.yaml", "give a YAML file or one of gate,")],
+    [
+        ("graz-grup", "no recipe 'graz-grup'; did you mean graz-group?"),
+        ("x.yaml", "give a YAML file or one of cam-binary,"),
+    ],
 )
 def test_a_missing_recipe_is_named(name: str, message: str) -> None:
     with pytest.raises(RecipeError, match=message.replace("?", r"\?")):
