@@ -75,11 +75,13 @@ def classical_mask(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
 
         fall of the colour spread outside + share of the view outside + mean IoU with the three candidates
 
-    where the fall is that of the standard deviations in CIE Lab, relative to those of the whole view.
+    where the fall is that of the standard deviations in CIE Lab, relative to those of the whole view. What remains is
+    the large and central piece of that union.
 
     What is ours: the size the image is judged at (256 pixels), that the watershed floods the image after mean shift,
     which rule of the reference chooses which candidate, Lab as the space of the mixtures, all constants but the sizes
-    of the markers and the median, equal weights in the sum, and one piece at the end.
+    of the markers and the median, equal weights in the sum, and that one piece remains. Every choice was made on
+    training images of HAM10000 and ISIC 2018.
 
     Args:
         rgb: 8-bit image of shape (height, width, 3), any size. Hair should be gone; the dark frame need not be.
@@ -93,12 +95,12 @@ def classical_mask(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
     two, *more = ([_cleaned(group, scene) for group in _different_groups(scene, count)] for count in _COMPONENTS)
     several = [group for groups in more for group in groups]
     agreement = pairwise_iou(np.stack([*several, *two, flooded])).mean(axis=1)[: len(several)]
-    lesion = _best_union([flooded, *two, several[int(agreement.argmax())]], scene)
-    if lesion is None:
+    union = _best_union([flooded, *two, several[int(agreement.argmax())]], scene)
+    if union is None:
         return np.zeros((height, width), np.bool_)
-    lesion = salient_region(lesion.astype(np.float32))
-    edge = cv2.GaussianBlur(lesion.astype(np.float32), (0, 0), _EDGE_SMOOTHING) - np.float32(0.5)
-    finished = finish_mask(np.asarray(edge, np.float32), width, height)
+    lesion = salient_region(union.astype(np.float32))
+    edge = np.asarray(cv2.GaussianBlur(lesion.astype(np.float32), (0, 0), _EDGE_SMOOTHING), np.float32)
+    finished = finish_mask(edge - np.float32(0.5), width, height)
     return np.zeros((height, width), np.bool_) if finished is None else finished.mask
 
 
