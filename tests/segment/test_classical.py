@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from dermoscope.segment.classical import classical_mask
+from dermoscope.segment.classical import best_union, classical_mask, clean_region, different_groups, flooded_region
 from tests.images.scenes import DARK_SKIN, LIGHT_SKIN, RGB, Mask, disc, framed, skin, with_lesion
 
 SIZE = (600, 450)
@@ -62,9 +62,9 @@ def test_a_lesion_of_two_colours_is_one_lesion() -> None:
 
 def test_neither_a_sticker_nor_a_spot_beside_it_is_the_lesion() -> None:
     rgb = skin(*SIZE)
-    lesion = with_ellipse(rgb, (290, 220), (90, 60), (110, 70, 55))
-    cv2.circle(rgb, (590, 200), 110, (235, 60, 40), cv2.FILLED)
-    cv2.circle(rgb, (430, 120), 14, (90, 60, 50), cv2.FILLED)
+    lesion = with_ellipse(rgb, (290, 220), (70, 45), (110, 70, 55))
+    cv2.circle(rgb, (590, 200), 175, (235, 60, 40), cv2.FILLED)  # larger than the lesion
+    cv2.circle(rgb, (290, 120), 14, (90, 60, 50), cv2.FILLED)
     found = classical_mask(rgb)
     assert dice(found, lesion) > 0.9
     assert pieces(found) == 1
@@ -105,6 +105,103 @@ def test_a_frame_with_almost_nothing_inside() -> None:
     found = classical_mask(rgb)
     assert found.dtype == np.bool_
     assert found.shape == rgb.shape[:2]
+
+
+def halves() -> tuple[Mask, Mask]:
+    """The left and the right half of a rectangle in the middle of 60 × 80 pixels."""
+    left, right = np.zeros((60, 80), np.bool_), np.zeros((60, 80), np.bool_)
+    left[20:40, 20:40] = right[20:40, 40:60] = True
+    return left, right
+
+
+def on_skin(lesion: Mask) -> NDArray[np.float32]:
+    """A Lab image with a dark lesion."""
+    lab = np.full((*lesion.shape, 3), (75, 15, 18), np.float32)
+    lab[lesion] = (40, 20, 10)
+    return lab
+
+
+def test_the_flood_ends_where_the_colour_changes() -> None:
+    lesion = disc(256, 192, 40)
+    rgb = np.where(lesion[..., None], (120, 80, 60), (220, 170, 150)).astype(np.uint8)
+    everything = np.ones(lesion.shape, np.bool_)
+    assert dice(flooded_region(rgb, everything), lesion) > 0.95
+    speck = np.where(disc(256, 192, 1)[..., None], (120, 80, 60), (220, 170, 150)).astype(np.uint8)
+    assert np.array_equal(flooded_region(speck, everything), disc(256, 192, 1))  # nothing is left of it to flood from
+
+
+def test_the_frame_is_not_flooded() -> None:
+    lesion, view = disc(256, 192, 30), disc(256, 192, 80)
+    rgb = np.where(lesion[..., None], (120, 80, 60), (220, 170, 150)).astype(np.uint8)
+    rgb[~view] = 0
+    found = flooded_region(rgb, view)
+    assert dice(found, lesion) > 0.9
+    assert not (found & ~view).any()
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_groups_grow_from_the_most_different_colour(count: int) -> None:
+    """Rings of as many colours, the darkest in the middle."""
+    rings = [disc(160, 160, radius) for radius in (78, 64, 45)][: count - 1]
+    lab = np.full((160, 160, 3), (75, 15, 18), np.float32)
+    lab += np.random.default_rng(2).normal(0, 1, lab.shape).astype(np.float32)
+    for ring in rings:
+        lab[ring] -= (12, 0, 0)
+    groups = different_groups(lab, np.ones((160, 160), np.bool_), np.array([75, 15, 18], np.float32), count)
+    assert len(groups) == count - 1
+    assert all(dice(group, ring) > 0.97 for group, ring in zip(groups, reversed(rings), strict=True))
+
+
+def test_groups_stay_inside_the_view() -> None:
+    lesion, view = disc(160, 120, 20), disc(160, 120, 50)
+    lab = on_skin(lesion)
+    lab[~view] = 0
+    for group in different_groups(lab, view, np.array([75, 15, 18], np.float32), 4):
+        assert not (group & ~view).any()
+        assert group[lesion].all()
+
+
+def test_cleaning() -> None:
+    central = np.zeros((100, 100), np.float32)
+    central[:, 20:] = 1
+    region = np.zeros((100, 100), np.bool_)
+    region[40:70, 40:70] = True
+    whole = clean_region(region, central)
+    assert np.count_nonzero(whole != region) < 30  # corners are rounded
+    region[50:60, 50:60] = False  # a hole
+    region[20, 40:80] = True  # a hair
+    region[10:25, 2:14] = True  # a piece where no lesion is likely
+    assert np.array_equal(clean_region(region, central), whole)
+
+
+def test_two_halves_are_joined_and_what_holds_skin_is_not() -> None:
+    left, right = halves()
+    lesion = left | right
+    view = np.ones(lesion.shape, np.bool_)
+    too_large = np.zeros(lesion.shape, np.bool_)
+    too_large[5:55, 5:75] = True
+    joined = best_union([left, right, np.zeros_like(left)], on_skin(lesion), view)
+    assert joined is not None
+    assert np.array_equal(joined, lesion)
+    small = best_union([too_large, lesion, left], on_skin(lesion), view)
+    assert small is not None
+    assert np.array_equal(small, lesion)
+
+
+def test_where_nothing_becomes_more_even_agreement_and_area_decide() -> None:
+    """On one colour the score is the share outside plus the mean IoU with the three."""
+    even, view = np.full((60, 80, 3), 50, np.float32), np.ones((60, 80), np.bool_)
+    square, half, far = np.zeros_like(view), np.zeros_like(view), np.zeros_like(view)
+    square[:40, :40] = half[:20, :40] = far[45:55, 40:80] = True
+    # square: 3200/4800 + (1 + 1/2 + 0)/3 = 1.17; half: 4000/4800 + (1/2 + 1 + 0)/3 = 1.33; far: 4400/4800 + 1/3 = 1.25
+    assert np.array_equal(np.asarray(best_union([square, half, far], even, view)), half)
+    # square: 3200/4800 + (1 + 1 + 0)/3 = 1.33
+    assert np.array_equal(np.asarray(best_union([square, square, far], even, view)), square)
+
+
+def test_no_union_that_is_empty_or_leaves_no_skin() -> None:
+    empty, everything = np.zeros((60, 80), np.bool_), np.ones((60, 80), np.bool_)
+    assert best_union([empty, everything, empty], on_skin(empty), everything) is None
 
 
 @settings(max_examples=20, deadline=None)

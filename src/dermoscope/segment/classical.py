@@ -91,17 +91,110 @@ def classical_mask(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """
     height, width = rgb.shape[:2]
     scene = _scene(rgb)
-    flooded = _cleaned(_watershed(scene), scene)
-    two, *more = ([_cleaned(group, scene) for group in _different_groups(scene, count)] for count in _COMPONENTS)
+    flooded = clean_region(flooded_region(scene.smooth, scene.view), scene.central)
+    mixtures = [different_groups(scene.lab, scene.view, scene.skin, count) for count in _COMPONENTS]
+    two, *more = ([clean_region(group, scene.central) for group in groups] for groups in mixtures)
     several = [group for groups in more for group in groups]
     agreement = pairwise_iou(np.stack([*several, *two, flooded])).mean(axis=1)[: len(several)]
-    union = _best_union([flooded, *two, several[int(agreement.argmax())]], scene)
+    union = best_union([flooded, *two, several[int(agreement.argmax())]], scene.lab, scene.view)
     if union is None:
         return np.zeros((height, width), np.bool_)
     lesion = salient_region(union.astype(np.float32))
     edge = np.asarray(cv2.GaussianBlur(lesion.astype(np.float32), (0, 0), _EDGE_SMOOTHING), np.float32)
     finished = finish_mask(edge - np.float32(0.5), width, height)
     return np.zeros((height, width), np.bool_) if finished is None else finished.mask
+
+
+def flooded_region(rgb: NDArray[np.uint8], view: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """What a watershed floods from the pixels that are surely lesion, before the flood from the skin meets it.
+
+    Args:
+        rgb: 8-bit image of shape (h, w, 3).
+        view: Boolean field of view of shape (h, w); what lies outside counts as skin.
+
+    Returns:
+        Boolean array of shape (h, w); the dark side of Otsu's threshold itself, where erosion leaves nothing of it, or
+        nothing of the skin.
+    """
+    brightness = ((rgb[..., 0].astype(np.uint16) + rgb[..., 2]) // 2).astype(np.uint8)
+    level, _ = cv2.threshold(brightness[view].reshape(-1, 1), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
+    dark = (brightness <= level) & view
+    surely_lesion = _eroded(dark, _LESION_EROSION)
+    surely_skin = _eroded(~dark, _SKIN_EROSION)
+    if not surely_lesion.any() or not surely_skin.any():
+        return dark
+    markers = surely_lesion + 2 * surely_skin.astype(np.int32)
+    return np.asarray(cv2.watershed(rgb, markers) == 1)
+
+
+def different_groups(
+    lab: NDArray[np.float32], view: NDArray[np.bool_], skin: NDArray[np.float32], count: int
+) -> list[NDArray[np.bool_]]:
+    """Regions of the one, two and more components of a mixture whose means differ most from the skin's colour.
+
+    Args:
+        lab: CIE Lab image of shape (h, w, 3).
+        view: Boolean field of view of shape (h, w), not empty; components are fitted to it, and lie in it.
+        skin: CIE Lab colour `[3]`.
+        count: Number of components, 2 or more.
+
+    Returns:
+        `count` - 1 boolean arrays of shape (h, w), each inside the next.
+    """
+    colours = lab[view]
+    # With repetition where the view is small, so that there are always more pixels than components.
+    fitted = colours[np.linspace(0, len(colours) - 1, _FITTED_PIXELS).astype(np.intp)].astype(np.float64)
+    mixture = _mixture(fitted, np.linalg.norm(fitted - skin, axis=1), count)
+    by_difference = np.argsort(-np.linalg.norm(mixture.means_ - skin, axis=1))
+    rank = np.full(view.shape, count, np.intp)
+    rank[view] = by_difference.argsort()[mixture.predict(colours)]
+    return [rank < kept for kept in range(1, count)]
+
+
+def clean_region(region: NDArray[np.bool_], central: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """A region without ragged edges, pieces that lie far out, and holes.
+
+    Args:
+        region: Boolean array of shape (h, w).
+        central: How likely a lesion is at each pixel `[h, w]`, 1 in the middle; a piece whose mean is below a quarter
+            is dropped.
+    """
+    even = cv2.medianBlur(region.astype(np.uint8), _MEDIAN)
+    _, labels = cv2.connectedComponents(even)
+    area = np.bincount(labels.ravel())
+    likelihood = np.bincount(labels.ravel(), central.ravel()) / np.maximum(area, 1)
+    likely = likelihood >= _LEAST_CENTRALITY
+    likely[0] = False
+    return fill_holes(likely[labels])
+
+
+def best_union(
+    candidates: Sequence[NDArray[np.bool_]], lab: NDArray[np.float32], view: NDArray[np.bool_]
+) -> NDArray[np.bool_] | None:
+    """The union of some candidates with the highest score; see `classical_mask`.
+
+    Args:
+        candidates: Boolean masks of shape (h, w).
+        lab: CIE Lab image of shape (h, w, 3).
+        view: Boolean field of view of shape (h, w).
+
+    Returns:
+        Boolean array of shape (h, w); none if every union is empty or leaves no skin.
+    """
+    spread = _spread(lab, view) + 1e-6
+    best, best_score = None, -np.inf
+    for size in range(1, len(candidates) + 1):
+        for chosen in combinations(candidates, size):
+            union = np.logical_or.reduce(chosen)
+            outside = view & ~union
+            if not union.any() or not outside.any():
+                continue
+            fall = 1 - float((_spread(lab, outside) / spread).mean())
+            agreement = pairwise_iou(np.stack([union, *candidates]))[0, 1:].mean()
+            score = fall + outside.sum() / view.sum() + agreement
+            if score > best_score:
+                best, best_score = union, score
+    return best
 
 
 def _scene(rgb: NDArray[np.uint8]) -> _Scene:
@@ -128,34 +221,9 @@ def _lab(rgb: NDArray[np.uint8]) -> NDArray[np.float32]:
     return np.asarray(cv2.cvtColor(rgb.astype(np.float32) / 255, cv2.COLOR_RGB2Lab), np.float32)
 
 
-def _watershed(scene: _Scene) -> NDArray[np.bool_]:
-    """Flooding from eroded markers; Otsu's region itself where the erosion leaves nothing of lesion or skin."""
-    brightness = ((scene.smooth[..., 0].astype(np.uint16) + scene.smooth[..., 2]) // 2).astype(np.uint8)
-    level, _ = cv2.threshold(brightness[scene.view].reshape(-1, 1), 0, 255, cv2.THRESH_BINARY + cv2.THRESH_OTSU)
-    dark = (brightness <= level) & scene.view
-    surely_lesion = _eroded(dark, _LESION_EROSION)
-    surely_skin = _eroded(~dark, _SKIN_EROSION)
-    if not surely_lesion.any() or not surely_skin.any():
-        return dark
-    markers = surely_lesion + 2 * surely_skin.astype(np.int32)
-    return np.asarray(cv2.watershed(scene.smooth, markers) == 1)
-
-
 def _eroded(mask: NDArray[np.bool_], width: int) -> NDArray[np.bool_]:
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (width, width))
     return np.asarray(cv2.erode(mask.astype(np.uint8), disc) > 0)
-
-
-def _different_groups(scene: _Scene, count: int) -> list[NDArray[np.bool_]]:
-    """Regions of the 1, 2 … `count` - 1 components of a mixture whose means differ most from the skin's colour."""
-    colours = scene.lab[scene.view]
-    # With repetition where the view is small, so that there are always more pixels than components.
-    fitted = colours[np.linspace(0, len(colours) - 1, _FITTED_PIXELS).astype(np.intp)].astype(np.float64)
-    mixture = _mixture(fitted, np.linalg.norm(fitted - scene.skin, axis=1), count)
-    by_difference = np.argsort(-np.linalg.norm(mixture.means_ - scene.skin, axis=1))
-    rank = np.full(scene.view.shape, count, np.intp)
-    rank[scene.view] = by_difference.argsort()[mixture.predict(colours)]
-    return [rank < kept for kept in range(1, count)]
 
 
 def _mixture(colours: NDArray[np.float64], difference: NDArray[np.float64], count: int) -> GaussianMixture:
@@ -176,35 +244,6 @@ def _mixture(colours: NDArray[np.float64], difference: NDArray[np.float64], coun
         precisions_init=np.linalg.inv(np.stack(covariances)),
     )
     return mixture.fit(colours)
-
-
-def _cleaned(region: NDArray[np.bool_], scene: _Scene) -> NDArray[np.bool_]:
-    """A region without ragged edges, pieces that lie far out, and holes."""
-    even = cv2.medianBlur(region.astype(np.uint8), _MEDIAN)
-    _, labels = cv2.connectedComponents(even)
-    area = np.bincount(labels.ravel())
-    centrality = np.bincount(labels.ravel(), scene.central.ravel()) / np.maximum(area, 1)
-    likely = centrality >= _LEAST_CENTRALITY
-    likely[0] = False
-    return fill_holes(likely[labels])
-
-
-def _best_union(candidates: Sequence[NDArray[np.bool_]], scene: _Scene) -> NDArray[np.bool_] | None:
-    """The union of some candidates with the highest score; none if each is empty or leaves no skin."""
-    spread = _spread(scene.lab, scene.view) + 1e-6
-    best, best_score = None, -np.inf
-    for size in range(1, len(candidates) + 1):
-        for chosen in combinations(candidates, size):
-            union = np.logical_or.reduce(chosen)
-            outside = scene.view & ~union
-            if not union.any() or not outside.any():
-                continue
-            fall = 1 - float((_spread(scene.lab, outside) / spread).mean())
-            agreement = pairwise_iou(np.stack([union, *candidates]))[0, 1:].mean()
-            score = fall + outside.sum() / scene.view.sum() + agreement
-            if score > best_score:
-                best, best_score = union, score
-    return best
 
 
 def _spread(lab: NDArray[np.float32], where: NDArray[np.bool_]) -> NDArray[np.float64]:
