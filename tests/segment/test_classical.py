@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from dermoscope.segment.classical import best_union, classical_mask, clean_region, different_groups, flooded_region
+from dermoscope.segment.classical import (
+    best_union,
+    classical_mask,
+    clean_region,
+    different_groups,
+    flooded_region,
+    most_agreeing,
+)
 from tests.images.scenes import DARK_SKIN, LIGHT_SKIN, RGB, Mask, disc, framed, skin, with_lesion
 
 SIZE = (600, 450)
@@ -79,12 +86,12 @@ def test_a_pale_spot_in_a_lesion_is_lesion() -> None:
     assert dice(found, lesion) > 0.9
 
 
-@pytest.mark.parametrize("width", [150, 1200])
+@pytest.mark.parametrize("width", [40, 150, 1200])
 def test_the_resolution_does_not_matter(width: int) -> None:
-    rgb = skin(width, round(width * 0.75))
+    height = round(width * 0.75)
     radius = 0.15 * width
-    found = classical_mask(with_lesion(rgb, radius))
-    assert dice(found, disc(width, round(width * 0.75), radius)) > 0.9
+    found = classical_mask(with_lesion(skin(width, height), radius))
+    assert dice(found, disc(width, height, radius)) > 0.94
 
 
 def test_the_answer_is_the_same_every_time() -> None:
@@ -93,7 +100,7 @@ def test_the_answer_is_the_same_every_time() -> None:
 
 
 @pytest.mark.parametrize("colour", [(0, 0, 0), (255, 255, 255), LIGHT_SKIN], ids=["black", "white", "skin"])
-@pytest.mark.parametrize("shape", [(1, 1), (1, 500), (40, 60), (450, 600)])
+@pytest.mark.parametrize("shape", [(1, 1), (1, 500), (3000, 1), (40, 60), (450, 600)])
 def test_one_colour_has_no_lesion(shape: tuple[int, int], colour: tuple[int, int, int]) -> None:
     found = classical_mask(np.full((*shape, 3), colour, np.uint8))
     assert found.shape == shape
@@ -159,6 +166,20 @@ def test_groups_stay_inside_the_view() -> None:
     for group in different_groups(lab, view, np.array([75, 15, 18], np.float32), 4):
         assert not (group & ~view).any()
         assert group[lesion].all()
+
+
+def test_groups_of_a_single_pixel() -> None:
+    view = np.zeros((20, 20), np.bool_)
+    view[3, 4] = True
+    groups = different_groups(on_skin(~view), view, np.array([75, 15, 18], np.float32), 4)
+    assert not any((group & ~view).any() for group in groups)
+
+
+def test_the_region_that_most_others_resemble() -> None:
+    left, right = halves()
+    lesion, empty = left | right, np.zeros_like(left)
+    assert most_agreeing([left, lesion, empty], [lesion]) is lesion
+    assert most_agreeing([left, right], [left]) is left
 
 
 def test_cleaning() -> None:

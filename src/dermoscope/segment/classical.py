@@ -45,7 +45,7 @@ class _Scene:
     """What the candidates are made from, at the size the image is judged at.
 
     Attributes:
-        smooth: 8-bit image `[h, w, 3]` after mean shift; the frame is painted in the colour of the skin.
+        smooth: 8-bit image `[h, w, 3]` after mean shift.
         lab: The same in CIE Lab.
         view: Field of view `[h, w]`.
         skin: CIE Lab colour `[3]` of the skin along the rim.
@@ -94,9 +94,8 @@ def classical_mask(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
     flooded = clean_region(flooded_region(scene.smooth, scene.view), scene.central)
     mixtures = [different_groups(scene.lab, scene.view, scene.skin, count) for count in _COMPONENTS]
     two, *more = ([clean_region(group, scene.central) for group in groups] for groups in mixtures)
-    several = [group for groups in more for group in groups]
-    agreement = pairwise_iou(np.stack([*several, *two, flooded])).mean(axis=1)[: len(several)]
-    union = best_union([flooded, *two, several[int(agreement.argmax())]], scene.lab, scene.view)
+    agreed = most_agreeing([group for groups in more for group in groups], [*two, flooded])
+    union = best_union([flooded, *two, agreed], scene.lab, scene.view)
     if union is None:
         return np.zeros((height, width), np.bool_)
     lesion = salient_region(union.astype(np.float32))
@@ -149,6 +148,12 @@ def different_groups(
     rank = np.full(view.shape, count, np.intp)
     rank[view] = by_difference.argsort()[mixture.predict(colours)]
     return [rank < kept for kept in range(1, count)]
+
+
+def most_agreeing(regions: Sequence[NDArray[np.bool_]], others: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
+    """Of some regions of shape (h, w), the one with the highest mean IoU with all of them and all others."""
+    agreement = pairwise_iou(np.stack([*regions, *others])).mean(axis=1)[: len(regions)]
+    return regions[int(agreement.argmax())]
 
 
 def clean_region(region: NDArray[np.bool_], central: NDArray[np.float32]) -> NDArray[np.bool_]:
@@ -207,10 +212,10 @@ def _scene(rgb: NDArray[np.uint8]) -> _Scene:
     down = ((np.arange(size[1], dtype=np.float32) + 0.5) / size[1] - 0.5)[:, None]
     rim = view & (np.maximum(abs(across), abs(down)) > _RIM)
     skin = np.median(small[rim if rim.any() else view], axis=0).astype(np.uint8)
-    smooth = cv2.pyrMeanShiftFiltering(np.where(view[..., None], small, skin), _SHIFT_RADIUS, _SHIFT_LEVELS, maxLevel=1)
+    smooth = np.asarray(cv2.pyrMeanShiftFiltering(small, _SHIFT_RADIUS, _SHIFT_LEVELS, maxLevel=1), np.uint8)
     return _Scene(
-        smooth=np.asarray(smooth, np.uint8),
-        lab=_lab(np.asarray(smooth, np.uint8)),
+        smooth=smooth,
+        lab=_lab(smooth),
         view=view,
         skin=_lab(skin.reshape(1, 1, 3))[0, 0],
         central=np.exp(-(across**2 + down**2) / _CENTRE_SPREAD**2 / 2),
