@@ -13,7 +13,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError, model_validator
 
 from dermoscope.bundle import BundleError, FileName, GraphCheck, fingerprint_of, verified_sums
 from dermoscope.camnet.lesion_views import Cleaning, CropRules, lesion_views
@@ -38,6 +38,8 @@ class MemberPart(_Record):
         name: Of the member, as the ensemble knows it.
         graph: Its file.
         input: How it wants its crops.
+        side: Of the squares as they are cut, in pixels, before `input` makes them smaller; as in training, for another
+            way from image to input is another input.
         cleaning: What is done to an image first.
         crops: What is cut out of it.
         backbone: Name of its backbone in timm.
@@ -47,6 +49,7 @@ class MemberPart(_Record):
     name: str
     graph: FileName
     input: InputContract
+    side: PositiveInt
     cleaning: Cleaning
     crops: CropRules
     backbone: str
@@ -161,7 +164,7 @@ class LesionClassifier:
             raise ValueError(f"mask is {mask.shape}, the image {rgb.shape[:2]}; they must have one size")
         answers, maps, crops = [], [], []
         for member, graph in zip(self.description.members, self._graphs, strict=True):
-            squares, _ = lesion_views(rgb, mask, member.cleaning, member.crops, member.input.size)
+            squares, _ = lesion_views(rgb, mask, member.cleaning, member.crops, member.side)
             found = [graph({INPUT: prepare(square, member.input).image}) for square in squares]
             answers.append(np.concatenate([one["logits"] for one in found]))
             maps.append(np.concatenate([one["cams"] for one in found]))

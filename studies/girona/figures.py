@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--run", type=Path, default=Path("runs/girona"))
     parser.add_argument("--out", type=Path, default=Path("studies/girona/figures"))
     arguments = parser.parse_args()
-    folders = {name: arguments.run / "ablation" / f"{name}-{CROPS}-{SEED}" for name in VARIANTS}
+    folders = {name: arguments.run / "ablation" / "binary" / f"{name}-{CROPS}-{SEED}" for name in VARIANTS}
     there = {name: folder for name, folder in folders.items() if (folder / "predictions.csv").exists()}
     records = [record for record in read_manifest(arguments.run / "by-lesion.csv") if record.split == "test"]
     map_rows(there, records, arguments.run / "maps.png")
@@ -92,9 +92,8 @@ def features(folders: dict[str, Path], truth: dict[str, bool], out: Path) -> Non
             points = centred @ directions[:2].T
             for label, own in (("nevus", ~positive), ("other", positive)):
                 dots = axis.scatter(*points[own].T, s=3, alpha=0.5, label=label, linewidths=0)
-                axis.scatter(
-                    *points[own].mean(axis=0), s=90, marker="X", color=dots.get_facecolor()[0], edgecolors="white"
-                )
+                shade = dots.get_facecolor()[0][:3]
+                axis.scatter(*points[own].mean(axis=0), s=90, marker="X", color=shade, edgecolors="black", zorder=5)
             within = np.mean([centred[own].var(axis=0).sum() for own in (positive, ~positive)])
             between = np.square(centred[positive].mean(axis=0) - centred[~positive].mean(axis=0)).sum()
             axis.set_title(f"{name}: between over within {between / within:.2f}")

@@ -14,8 +14,16 @@ from dermoscope.encoders.folder import EncoderFolder
 from dermoscope.encoders.registry import ENCODERS, EncoderSpec
 from dermoscope.encoders.tinyvit_sam import TinyViTSam
 from dermoscope.segment.mask_decoder import PromptedMaskDecoder
+from dermoscope.training.recipes import CAMRecipe, MaskRecipe, load_recipe, recipe_names
 from tests.encoders.tiny import TINY, write_weights
 from tests.sam_states import original_decoder_state, original_encoder_state
+
+FROM_WEIGHTS = [
+    (name, variants)
+    for name in recipe_names()
+    if isinstance(recipe := load_recipe(name), CAMRecipe | MaskRecipe)
+    for variants in ([], *([variant] for variant in recipe.variants))
+]
 
 
 def test_verify_the_shipped_bundle(capsys: pytest.CaptureFixture[str]) -> None:
@@ -131,3 +139,24 @@ def test_export_encoder_refuses(
 def test_fetch_refuses(name: str, code: int, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["models", "fetch", name, "--out", str(tmp_path / "a.safetensors")]) == code
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("name", "variants"), FROM_WEIGHTS)
+def test_whoever_trains_without_weights_is_told_what_brings_them(
+    name: str, variants: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chosen = [part for variant in variants for part in ("--variant", variant)]
+    assert main(["train", name, *chosen, "--manifest", "manifest.csv", "--out", str(tmp_path / "run")]) == 2
+    recipe = load_recipe(name, variants=variants)
+    assert isinstance(recipe, CAMRecipe | MaskRecipe)
+    network = recipe.model.backbone if isinstance(recipe, CAMRecipe) else recipe.model.encoder
+    said = " ".join(capsys.readouterr().err.split())
+    assert said.endswith(f"name the pretrained weights of {network}; this brings them: {ENCODERS[network].command}")
+    if isinstance(recipe, CAMRecipe):
+        assert f"dermoscope models fetch {network}" in said
+
+
+def test_any_network_of_timm_may_be_a_backbone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    changed = ["--set", "model.backbone=regnety_040"]
+    assert main(["train", "cam-binary", *changed, "--manifest", "manifest.csv", "--out", str(tmp_path / "run")]) == 2
+    assert "of regnety_040; a .safetensors file with the names that timm gives them" in capsys.readouterr().err

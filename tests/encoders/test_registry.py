@@ -5,14 +5,21 @@ from typing import Any, cast
 
 import pytest
 
-from dermoscope.encoders.registry import ENCODERS, EncoderSpec, encoder_spec
+from dermoscope import torchvision_guard  # noqa: F401  (must come before timm)
+from dermoscope.encoders.registry import ENCODERS, IMAGENET_MEAN, IMAGENET_STD, EncoderSpec, encoder_spec
+from dermoscope.encoders.shapes import TimmShape
+
+# isort: split
+import timm
+
+OF_TIMM = [name for name, spec in ENCODERS.items() if isinstance(spec.shape, TimmShape)]
 
 
 @pytest.mark.parametrize("name", ENCODERS)
 def test_every_spec_is_complete(name: str) -> None:
     spec = encoder_spec(name)
     assert spec.name == name
-    assert spec.licence == "Apache-2.0"
+    assert spec.licence in ("Apache-2.0", "BSD-3-Clause")
     assert spec.source
     assert spec.trained_on
     assert spec.tag
@@ -38,6 +45,30 @@ def test_every_published_checkpoint_is_another_file() -> None:
 )
 def test_hub_names(name: str, hub: str) -> None:
     assert encoder_spec(name).hub == hub
+
+
+@pytest.mark.parametrize("name", OF_TIMM)
+def test_weights_of_timm_are_those_that_timm_takes_for_that_name(name: str) -> None:
+    """Networks with class activation maps scale images as timm says for the name alone."""
+    spec, timms = encoder_spec(name), timm.get_pretrained_cfg(name)
+    assert timms is not None
+    assert spec.shape == TimmShape(name)
+    assert (spec.hub, spec.tag) == (timms.hf_hub_id, timms.tag)
+    assert spec.licence.lower() == timms.license
+    moments = {"imagenet": (IMAGENET_MEAN, IMAGENET_STD), "symmetric": ((0.5,) * 3, (0.5,) * 3)}
+    assert moments[spec.scaling] == (timms.mean, timms.std)
+    assert abs(spec.native_size - timms.input_size[-1]) < spec.input_multiple
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("efficientnet_b3", "dermoscope models fetch efficientnet_b3"),
+        ("litemedsam", "dermoscope models import FILE --encoder litemedsam"),
+    ],
+)
+def test_the_command_that_brings_the_weights(name: str, command: str) -> None:
+    assert encoder_spec(name).command == command
 
 
 @pytest.mark.parametrize(

@@ -136,11 +136,30 @@ def test_missing_probabilities_are_refused() -> None:
         fitted().predict_proba(probabilities)
 
 
+def test_a_rare_class_takes_fewer_folds() -> None:
+    given = toy(lesions=12)
+    assert Stacking.fit(*given) == Stacking.fit(*given, folds=4), "four lesions of each class"
+    probabilities, labels, lesions = toy(lesions=6)
+    assert Stacking.fit(probabilities, labels, lesions).members == 2
+    patients = ["patient 0"] * 4 + lesions[4:6] + ["patient 1"] * 6
+    with pytest.raises(ValueError, match="show 0 in 2 lesions"):  # both patients have two classes at least
+        Stacking.fit(probabilities, labels, patients)
+
+
 def test_a_class_in_too_few_lesions_is_named() -> None:
     probabilities, labels, lesions = toy(lesions=12)
-    with pytest.raises(ValueError, match="class 0 occurs in 4 lesions, too few for 5 folds; take fewer"):
-        Stacking.fit(probabilities, labels, lesions)
-    assert Stacking.fit(probabilities, labels, lesions, folds=4, strengths=[0.1]).members == 2
+    alone = ["lesion 1" if label == 1 else name for name, label in zip(lesions, labels, strict=True)]
+    message = r"validation images show MEL in 1 lesion \(.*\), too few to learn from some and test on others; add some"
+    with pytest.raises(ValueError, match=message):
+        Stacking.fit(probabilities, labels, alone, classes=("NV", "MEL", "BCC"))
+    with pytest.raises(ValueError, match="show 1 in 1 lesion"):
+        Stacking.fit(probabilities, labels, alone)
+    with pytest.raises(ValueError, match="show 2 in 0 lesions"):
+        Stacking.fit(
+            probabilities[:, labels < 2],
+            labels[labels < 2],
+            [name for name, label in zip(lesions, labels, strict=True) if label < 2],
+        )
 
 
 def test_arrays_that_do_not_belong_together() -> None:

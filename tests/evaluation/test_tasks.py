@@ -81,6 +81,23 @@ def test_the_predictions_must_be_able_to_answer(tmp_path: Path) -> None:
         binary_tasks(found, "BCC")
 
 
+def test_classes_on_one_side_of_a_definition_have_no_malignancy(tmp_path: Path) -> None:
+    three = ("MEL", "BCC", "AKIEC")
+    columns = dict(zip(("MEL", "BCC", "VASC"), three, strict=True))
+    rows = []
+    for row in prediction_rows():
+        total = sum(float(str(row[name])) for name in columns)
+        rows.append({"image_id": row["image_id"]} | {new: float(str(row[old])) / total for old, new in columns.items()})
+    manifest = [row | {"diagnosis": three[number % 3]} for number, row in enumerate(manifest_rows())]
+    found = matched(tmp_path, rows, manifest)
+    assert [task.key for task in class_tasks(found)] == ["diagnosis"]
+    assert [task.key for task in binary_tasks(found)] == ["melanoma"], "which has both sides"
+    for definition in ("graz", "not-nevus"):
+        with pytest.raises(InputError, match=f"are all on one side of {definition}, which leaves nothing to tell"):
+            binary_tasks(found, definition)
+    assert [task.key for task in binary_tasks(found, "melanoma")] == ["malignancy"]
+
+
 def test_akiec_is_undecided_under_isic2019(tmp_path: Path) -> None:
     rows = [{("AKIEC" if name == "VASC" else name): value for name, value in row.items()} for row in prediction_rows()]
     manifest = [

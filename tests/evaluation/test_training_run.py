@@ -58,6 +58,18 @@ def test_nothing_published(tmp_path: Path) -> None:
     assert (run.published, run.published_on, run.epochs) == ({}, "", {})
 
 
+def test_what_a_training_was_asked(tmp_path: Path) -> None:
+    about = ABOUT | {"question": "malignancy (graz)", "answered": ["MEL", "", "NV"]}
+    run = read_training_run(write(tmp_path / "new", losses={}, about=about))
+    assert run
+    assert run.question == "malignancy (graz)"
+    assert run.answered == frozenset({"MEL", "", "NV"})
+    for silent in (ABOUT, ABOUT | {"answered": None}):
+        run = read_training_run(write(tmp_path / "old", losses={}, about=silent))
+        assert run
+        assert (run.question, run.answered) == ("", None)
+
+
 def test_other_folders_and_files_are_no_trainings(tmp_path: Path) -> None:
     (tmp_path / "results.csv").touch()
     assert read_training_run(tmp_path) is None
@@ -71,6 +83,7 @@ def test_other_folders_and_files_are_no_trainings(tmp_path: Path) -> None:
         ("training.json", "{"),
         ("training.json", "[]"),
         ("training.json", "{}"),
+        ("training.json", json.dumps(ABOUT | {"answered": 1})),
         ("head.json", None),
         ("head.json", "{}"),
         ("metrics.jsonl", '{"seed": 1}\n'),

@@ -77,6 +77,26 @@ def test_failed_images_are_counted_not_refused(tmp_path: Path) -> None:
     assert (len(found.truth.image_ids), found.unanswered) == (IMAGES - 1, 1)
 
 
+def test_images_without_an_answer_are_left_out_and_counted(tmp_path: Path) -> None:
+    """Nevi and images without a diagnosis; the question is answered by the other classes."""
+    manifest = manifest_rows()
+    manifest[0]["diagnosis"] = ""
+    nevi = {str(row["image_id"]) for row in manifest if row["diagnosis"] == "NV"}
+    rows = [row for row in prediction_rows() if row["image_id"] not in nevi | {image_id(0)}]
+    table = read_truth(write_table(tmp_path / "manifest.csv", manifest))
+    answered = frozenset({"MEL", "BCC", "BKL", "VASC"})
+    found = match(read_predictions(write_table(tmp_path / "results.csv", rows)), table, answered=answered)
+    assert found.left_out == {"no diagnosis": 1, "NV": len(nevi)}
+    assert len(found.truth.image_ids) == IMAGES - 1 - len(nevi)
+    every = match(read_predictions(write_table(tmp_path / "all.csv", prediction_rows())), table, answered=answered)
+    assert every.truth.image_ids == found.truth.image_ids, "a prediction does not make an answer"
+    assert match(read_predictions(tmp_path / "all.csv"), table).left_out == {}
+    with pytest.raises(InputError, match=f"no prediction for '{image_id(2)}'"):
+        match(read_predictions(tmp_path / "results.csv"), table, answered=answered | {"NV"})
+    with pytest.raises(InputError, match="column diagnosis: no image of split 'test' has an answer to what the run"):
+        match(read_predictions(tmp_path / "results.csv"), table, answered=frozenset({"DF"}))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 
 from dermoscope.cli import main
-from dermoscope.data.manifest import write_manifest
+from dermoscope.data.manifest import read_manifest, write_manifest
 from dermoscope.evaluation.training_run import read_training_run
 from dermoscope.training.cam_model_file import load_cam_run
 from dermoscope.training.cam_trainer import CAMTrainer
@@ -116,6 +116,17 @@ def test_its_test_images_can_be_evaluated(trained: Path, tmp_path: Path) -> None
     assert "not-nevus" in page
 
 
+def test_images_of_no_answer_are_left_out_of_the_evaluation(
+    world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, shared = tmp_path / "run", world / "cache-three-three-class"
+    more = ["--set", "stopping.epochs=1", "--cache", str(shared), "--quiet"]
+    assert main(arguments(world, "cam-three-class", out, *more)) == 0
+    given = ["--manifest", str(world / "manifest.csv"), "--out", str(tmp_path / "report"), "--resamples", "20"]
+    assert main(["evaluate", str(out), *given]) == 0
+    assert "1 image without an answer to cancer is left out: 1 NV" in capsys.readouterr().out
+
+
 def test_a_broken_table_of_maps_is_named(trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     broken = tmp_path / "member"
     shutil.copytree(trained / "member-1", broken)
@@ -128,7 +139,8 @@ def test_a_broken_table_of_maps_is_named(trained: Path, tmp_path: Path, capsys: 
 @pytest.mark.parametrize(("name", "variant"), VARIANTS)
 def test_every_recipe_and_variant_trains(world: Path, tmp_path: Path, name: str, variant: str) -> None:
     chosen = ["--variant", variant] if variant else []
-    shared = world / f"cache-{'one' if variant == 'one-crop' else 'three'}-{name.partition('-')[2]}"
+    kind = variant if variant in ("one-crop", "hair-removal", "colour-constancy") else "three"
+    shared = world / f"cache-{kind}-{name.partition('-')[2]}"
     more = [*chosen, "--set", "stopping.epochs=1", "--cache", str(shared), "--quiet"]
     assert main(arguments(world, name, tmp_path / "run", *more)) == 0
     assert (tmp_path / "run" / "predictions.csv").exists()
@@ -144,6 +156,35 @@ def test_going_on_gives_the_same_network(world: Path, tmp_path: Path, monkeypatc
     assert main(arguments(world, "cam-binary", broken, "--quiet", "--resume")) == 0
     assert (broken / "predictions.csv").read_bytes() == (whole / "predictions.csv").read_bytes()
     assert (broken / "model.safetensors").read_bytes() == (whole / "model.safetensors").read_bytes()
+
+
+def test_only_the_very_same_training_goes_on(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    records = read_manifest(world / "manifest.csv")
+    swapped = {"NV": "MEL", "MEL": "NV"}
+    changed = [r.model_copy(update={"diagnosis": swapped.get(r.diagnosis, r.diagnosis)}) for r in records]
+    write_manifest(changed, world / "swapped.csv")
+    with monkeypatch.context() as patch:
+        patch.setattr("dermoscope.training.cam_run.CAMTrainer._validation_logits", interrupted_at_the_second())
+        assert main(arguments(world, "cam-binary", out, "--quiet")) == 130
+    assert main(arguments(world, "cam-binary", out, "--quiet", "--resume", manifest="swapped.csv")) == 1
+    assert "is of another training" in capsys.readouterr().err
+
+
+def test_an_image_without_an_answer_needs_no_mask(world: Path, tmp_path: Path) -> None:
+    records = list(read_manifest(world / "manifest.csv"))
+    records[0] = records[0].model_copy(update={"diagnosis": "NOT_SKIN", "mask_path": None})
+    write_manifest(records, world / "not-skin.csv")
+    assert main(arguments(world, "cam-binary", tmp_path / "run", "--quiet", manifest="not-skin.csv")) == 0
+
+
+def test_damaged_weights_are_named(world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shutil.copy(world / "manifest.csv", tmp_path)
+    (tmp_path / "backbone.safetensors").write_bytes(b"no network")
+    assert main(arguments(tmp_path, "cam-binary", tmp_path / "run")) == 1
+    assert "backbone.safetensors cannot be read" in capsys.readouterr().err
 
 
 def interrupted_at_the_second() -> Callable[[CAMTrainer], NDArray[np.float32]]:
@@ -169,6 +210,19 @@ def interrupted_at_the_second() -> Callable[[CAMTrainer], NDArray[np.float32]]:
         ("manifest.csv", ["--start", "there"], 2, "--start: is for recipes of masks"),
         ("manifest.csv", ["--member", "there"], 2, "--member: is for ensembles"),
         ("manifest.csv", ["--set", "crops.masks=folder"], 1, "name it with --masks"),
+        ("manifest.csv", ["--masks", "nowhere"], 1, "--masks: nowhere has no segments.jsonl"),
+        (
+            "manifest.csv",
+            ["--masks", "nowhere", "--set", "crops.masks=classical"],
+            2,
+            "crops.masks is classical; ",
+        ),
+        (
+            "manifest.csv",
+            ["--set", "model.size=16"],
+            1,
+            "16 pixels leave test_efficientnet maps of one cell",
+        ),
     ],
 )
 def test_what_cannot_be_trained_is_said(
@@ -195,7 +249,7 @@ def test_an_ensemble_of_two(trained: Path, tmp_path: Path, capsys: pytest.Captur
     out = tmp_path / "ensemble"
     assert main(ensemble(trained, out)) == 0
     shown = capsys.readouterr().out
-    for line in ("2 members on tight, middle, full", "Accuracy of member-2 alone", "beside its best member, test"):
+    for line in ("2 members on tight, middle, full", "Accuracy of member-2 alone", "beside its best member: "):
         assert line in shown
     products: dict[str, list[float]] = {}
     for seed in (1, 2):
@@ -212,8 +266,6 @@ def test_an_ensemble_of_two(trained: Path, tmp_path: Path, capsys: pytest.Captur
 
 @pytest.mark.parametrize(("name", "variant"), ENSEMBLES)
 def test_every_rule_combines(trained: Path, tmp_path: Path, name: str, variant: str) -> None:
-    if variant == "stacking":
-        pytest.skip("six validation images are too few to fit on; tests/ensemble has enough")
     assert main(ensemble(trained, tmp_path / "run", "--variant", variant, "--quiet", recipe=name)) == 0
     found = [float(row["p_malignant"]) for row in rows(tmp_path / "run" / "predictions.csv")]
     assert len(found) == 10

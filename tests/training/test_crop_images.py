@@ -80,7 +80,29 @@ def test_a_missing_mask_says_where_to_get_one(tmp_path: Path, records: list[Reco
     without = [record.model_copy(update={"mask_path": None}) for record in records]
     with pytest.raises(ValueError, match=r"lesion_0 has no mask in the manifest; .*--masks"):
         CropCache(tmp_path / "cache", without, small_recipe())
-    CropCache(tmp_path / "cache", without, small_recipe("crops.names=[full]", "loss.lesion_focus=0")).fill()
+    needless = small_recipe("crops.names=[full]", "loss.lesion_focus=0", "crops.masks=none")
+    CropCache(tmp_path / "cache", without, needless).fill()
+
+
+@pytest.mark.parametrize("masks", ["manifest", "classical"])
+def test_squares_without_masks_are_not_taken_for_those_with(tmp_path: Path, records: list[Record], masks: str) -> None:
+    plain = ("crops.names=[full]", "loss.lesion_focus=0")
+    CropCache(tmp_path / "cache", records, small_recipe(*plain, "crops.masks=none")).fill()
+    focused = small_recipe("crops.names=[full]", f"crops.masks={masks}")
+    with pytest.raises(CacheError, match=r"made of other images or settings"):
+        CropCache(tmp_path / "cache", records, focused)
+    # Losses share squares: what one of them left is what another finds.
+    cache = CropCache(tmp_path / "other", records, small_recipe(*plain, f"crops.masks={masks}"))
+    cache.fill()
+    assert cache.rows(np.arange(len(records)))[1].any()
+    assert CropCache(tmp_path / "other", records, focused).missing == 0
+
+
+def test_another_image_under_the_same_name_is_noticed(tmp_path: Path, records: list[Record]) -> None:
+    CropCache(tmp_path / "cache", records, small_recipe()).fill()
+    Image.effect_noise((64, 48), 60).convert("RGB").save(records[0].path)
+    with pytest.raises(CacheError, match=r"made of other images or settings"):
+        CropCache(tmp_path / "cache", records, small_recipe())
 
 
 def test_a_mask_of_another_size_is_named(tmp_path: Path, records: list[Record]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Literal
 
 import cv2
 import numpy as np
@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from dermoscope.images import remove_outer_circle
 from dermoscope.images.colour_constancy import shades_of_gray
 from dermoscope.images.hair import remove_hair
-from dermoscope.images.lesion_crops import CROPS, Crop, MiddleRule, cut, lesion_crops
+from dermoscope.images.lesion_crops import CROPS, Crop, cut, lesion_crops
 
 
 class _Rules(BaseModel):
@@ -44,7 +44,7 @@ class CropRules(_Rules):
     """
 
     names: Annotated[tuple[Crop, ...], Field(min_length=1)] = ("full",)
-    middle: MiddleRule = "geometric"
+    middle: Literal["geometric", "arithmetic"] | Annotated[float, Field(gt=0.0, le=1.0)] = "geometric"
     margin: Annotated[float, Field(ge=0.0)] = 0.0
 
     @field_validator("names")

@@ -162,6 +162,8 @@ def _print(run: Run) -> None:
         console.print(
             f"{run.unanswered:,} images could not be analysed and are missing from all numbers", style="yellow"
         )
+    if run.left_out:
+        console.print(Text(printable(run.left_out)))
     console.print(Text(f"\nLook here first: {printable(run.out / 'report.html')}", style="bold"))
     console.print(Text(f"For scripts:     {printable(run.out / 'metrics.json')}"))
     console.print(RESEARCH_USE, style="dim")

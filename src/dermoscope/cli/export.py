@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -59,10 +59,13 @@ def export(
     if out.exists():
         return fail(f"--out: {out} is there already; choose another", ExitCode.USAGE)
     try:
-        from dermoscope.training.cam_export import export_classifier, is_classifier_run
+        from dermoscope.training.cam_export import export_classifier
         from dermoscope.training.mask_bundle import bundle_with_masks
 
-        if is_classifier_run(run):
+        learns = _learns(run)
+        if learns == "a head":
+            return fail(f"{run} is the run of a head; export takes runs for masks, of networks and of ensembles")
+        if learns == "a classifier":
             if bundle:
                 return fail("--bundle: is for runs for masks; leave it out", ExitCode.USAGE)
             classifier = export_classifier(run, out, images=_decoded(images), name=name)
@@ -80,6 +83,20 @@ def export(
     print(f"Use it: dermoscope analyze PHOTOS --bundle {out} --out results")
     print(RESEARCH_USE)
     return ExitCode.DONE
+
+
+def _learns(run: Path) -> Literal["a head", "masks", "a classifier"]:
+    """What a run is of, finished or not: as its recipe says, or where that cannot be read, its files."""
+    from dermoscope.training.cam_export import is_classifier_run
+    from dermoscope.training.recipes import RECIPE_NAME, MaskRecipe, Recipe, RecipeError, load_recipe
+
+    try:
+        recipe = load_recipe(str(run / RECIPE_NAME))
+    except RecipeError:
+        return "a classifier" if is_classifier_run(run) else "masks"
+    if isinstance(recipe, Recipe):
+        return "a head"
+    return "masks" if isinstance(recipe, MaskRecipe) else "a classifier"
 
 
 def _decoded(images: Sequence[str]) -> list[NDArray[np.uint8]]:

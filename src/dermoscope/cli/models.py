@@ -48,6 +48,8 @@ def fetch(name: str, /, *, out: Path | None = None) -> int:
 
     For example: dermoscope models fetch sam2.1_hiera_tiny --out weights/sam2.1_hiera_tiny.safetensors
 
+    A network of timm brings what dermoscope train starts from, as in: dermoscope models fetch efficientnet_b3
+
     Needs the training extra: pip install "dermoscope[train]".
 
     Args:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -63,6 +64,10 @@ def train(
 
     dermoscope train cam-binary --manifest masks.csv --weights efficientnet_lite0.safetensors --out runs/cam
 
+    The same on four graphics cards, or on several machines, as torchrun --help says:
+
+    torchrun --nproc_per_node 4 -m dermoscope train cam-binary --manifest masks.csv --weights net.safetensors --out cam
+
     And an ensemble of such networks:
 
     dermoscope train ensemble-binary --member runs/cam --member runs/cam-2 --manifest masks.csv --out runs/ensemble
@@ -90,8 +95,8 @@ def train(
             run, which may be removed afterwards.
         start: For masks: an earlier run of this recipe, whose model takes the place of the pretrained one; its training
             images must not lie in val or test of the manifest.
-        masks: For networks: folder of predicted masks, <image_id>.png, as dermoscope segment writes them, with
-            --set crops.masks=folder.
+        masks: For networks: results folder of dermoscope segment, whose predicted masks take the place of those in
+            mask_path; as --set crops.masks=folder.
         member: For ensembles: run folder of a network, trained on this manifest; give it once for each member.
         variant: A variant that the recipe names; may be given again.
         set_: A change to the recipe, such as optimiser.learning_rate=0.0005 or head.kind=linear; may be given again.
@@ -111,6 +116,12 @@ def train(
         return fail("--resamples and --jobs: must be at least 1", ExitCode.USAGE)
     try:
         chosen = _chosen(recipe, variant, set_, out, resume=resume)
+        if masks is not None and isinstance(chosen, CAMRecipe) and chosen.crops.masks != "folder":
+            if any(change.startswith("crops.masks=") for change in set_):
+                raise UsageError(f"--masks: crops.masks is {chosen.crops.masks}; leave one of the two out")
+            set_ = (*set_, "crops.masks=folder")
+            chosen = _chosen(recipe, variant, set_, out, resume=resume)
+        _check_processes(chosen)
         order = Order(recipe, manifest, out, variant, set_, allow_leaks, prints, resamples, jobs)
         if isinstance(chosen, EnsembleRecipe):
             from dermoscope.cli.train_ensemble import order_ensemble
@@ -123,7 +134,7 @@ def train(
         if isinstance(chosen, MaskRecipe | CAMRecipe):
             _refuse({"--store": store, "--encoder": encoder}, "is for recipes of heads")
             if weights is None:
-                raise UsageError("--weights: name the pretrained weights; dermoscope models list says where they are")
+                raise _without_weights(chosen.model.backbone if isinstance(chosen, CAMRecipe) else chosen.model.encoder)
             if isinstance(chosen, CAMRecipe):
                 from dermoscope.cli.train_cams import order_network
 
@@ -159,6 +170,22 @@ def _refuse(given: Mapping[str, object], why: str) -> None:
     for name, value in given.items():
         if value is not None:
             raise UsageError(f"{name}: {why}; leave it out")
+
+
+def _check_processes(chosen: AnyRecipe) -> None:
+    """Only networks are trained by several processes; of anything else, all would write the same files."""
+    from dermoscope.training.recipes import CAMRecipe
+
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not isinstance(chosen, CAMRecipe):
+        raise UsageError(f"{chosen.name}: is trained in one process; start it without torchrun")
+
+
+def _without_weights(network: str) -> UsageError:
+    from dermoscope.encoders.registry import ENCODERS
+
+    known = ENCODERS.get(network)
+    way = f"this brings them: {known.command}" if known else "a .safetensors file with the names that timm gives them"
+    return UsageError(f"--weights: name the pretrained weights of {network}; {way}")
 
 
 def _chosen(name: str, variants: tuple[str, ...], changes: tuple[str, ...], out: Path, *, resume: bool) -> AnyRecipe:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,9 +32,14 @@ def order_network(
     from dermoscope.cli.evaluations import steps
     from dermoscope.cli.training_progress import TrainingProgress
     from dermoscope.training.cam_run import Announcements, train_network
+    from dermoscope.training.processes import Processes
 
-    from_manifest = recipe.reads_masks and recipe.crops.masks == "manifest"
-    records = order.records(needs=("diagnosis", "split", *(["mask_path"] if from_manifest else [])))
+    processes = Processes()
+    quiet = quiet or not processes.is_first
+    processes.wait()  # all have seen the run folder as it was before the first one begins to write
+
+    # Masks are asked for later, of those images alone that have an answer to the question.
+    records = order.records(needs=("diagnosis", "split"))
     with steps(quiet=quiet) as on_step:
         on_step("looking for leaks between splits", 0, 0)
         shown = TrainingProgress(on_step, kept="crops", scores=_SHOWN, quiet=quiet)
@@ -46,7 +52,7 @@ def order_network(
         )
         source: list[str | Path] = ["--weights", weights]
         source += ["--masks", masks] if masks else []
-        with order.begin(records, (recipe.seed,), source) as run:
+        with order.begin(records, (recipe.seed,), source) if processes.is_first else nullcontext() as run:
             trained = train_network(
                 recipe,
                 records,
@@ -76,7 +82,7 @@ def _print(trained: TrainedNetwork, recipe: CAMRecipe, order: Order) -> None:
     console.print(f"{recipe.name}: learnt from {samples}, {len(trained.epochs)} epochs, in {duration(trained.seconds)}")
     more = {"Correlation of maps and lesion": trained.correlation} if trained.correlation else {}
     print_scores(console, trained.scores, trained.recalls, more)
-    if recipe.reads_masks:
+    if recipe.crops.masks != "none":
         console.print(f"Crops from masks: {recipe.crops.masks}")
     console.print(Text(f"\nThe run: {printable(order.out)}", style="bold"))
     console.print(

@@ -26,19 +26,21 @@ def order_ensemble(order: Order, recipe: EnsembleRecipe, members: tuple[Path, ..
         UsageError: If there is no member.
     """
     from dermoscope.cli.evaluations import steps
+    from dermoscope.training.ensemble_members import read_members
     from dermoscope.training.ensemble_run import train_ensemble
 
     if not members:
         raise UsageError("--member: name the run folder of a network; give it once for each member")
     records = order.records(needs=("diagnosis", "split"))
     with steps(quiet=quiet) as on_step:
+        on_step("reading what the members say", 0, 0)
+        found = read_members(recipe, members, records, order.manifest)
         on_step("looking for leaks between splits", 0, 0)
         source: list[str | Path] = [part for member in members for part in ("--member", member)]
         with order.begin(records, (0,), source) as run:
             trained = train_ensemble(
                 recipe,
-                records,
-                members,
+                found,
                 run,
                 order.out,
                 on_stage=lambda what: on_step(what, 0, 0),
@@ -60,11 +62,11 @@ def _print(trained: TrainedEnsemble, recipe: EnsembleRecipe, order: Order) -> No
     console.print(f"{recipe.name}: {len(trained.members)} members on {', '.join(trained.description.crops)}")
     print_scores(console, trained.scores, trained.recalls)
     if trained.fitted:
-        console.print("The ensemble was fitted on these very images: look at the test images.", style="yellow")
+        console.print("The ensemble was fitted on these very images, so that they flatter it.", style="yellow")
     for name, accuracy in trained.members.items():
         console.print(Text(f"Accuracy of {name} alone: {number(accuracy)}"))
-    for split, gain in trained.gain.items():
-        console.print(f"Accuracy beside its best member, {split}: {gain.value:+.3f}, {interval(gain)}")
+    gain = trained.gain
+    console.print(f"Accuracy beside its best member: {gain.value:+.3f}, {interval(gain)}")
     console.print(Text(f"\nThe run: {printable(order.out)}", style="bold"))
     console.print(
         Text(

@@ -25,7 +25,7 @@ class EncoderSpec:
         shape: Of what the network is built.
         scaling: How pixels become numbers: `min-max` of each image to 0…1, ImageNet mean and standard deviation, or
             `symmetric` to −1…1.
-        native_size: Side in pixels the weights were trained at.
+        native_size: Side in pixels the weights were trained at, or a multiple of `input_multiple` close to it.
         input_multiple: Sides must be a multiple of this many pixels.
         map_stride: Pixels of the input per cell of the embedding map, along one side.
         channels: Channels of the embedding map, and so the length of the feature.
@@ -58,6 +58,11 @@ class EncoderSpec:
     def architecture(self) -> Architecture:
         """`tinyvit-sam`, `sam2-hiera`, `sam-vit` or `timm`."""
         return self.shape.architecture
+
+    @property
+    def command(self) -> str:
+        """What to type to get the weights as a safetensors file."""
+        return f"dermoscope models {'fetch' if self.hub else 'import FILE --encoder'} {self.name}"
 
 
 _NATURAL = "natural images (SA-1B)"
@@ -171,9 +176,9 @@ _SAM = (
 
 def _timm(
     model: str, tag: str, stride: int, channels: int, parameters: float, *,
-    size: int = 224, scaling: Scaling = "imagenet", trained_on: str = _IMAGENET,
+    size: int = 224, scaling: Scaling = "imagenet", trained_on: str = _IMAGENET, licence: str = "Apache-2.0",
 ) -> EncoderSpec:  # fmt: skip
-    """A network of timm, for comparison."""
+    """A network of timm: for comparison, and what networks with class activation maps start from."""
     return EncoderSpec(
         name=model,
         tag=tag,
@@ -184,17 +189,29 @@ def _timm(
         map_stride=stride,
         channels=channels,
         parameters=parameters,
-        licence="Apache-2.0",
+        licence=licence,
         source=f"timm {model}.{tag}",
         trained_on=trained_on,
         hub=f"timm/{model}.{tag}",
     )
 
 
+# The tags are those that timm itself takes for each name. 256 stands for 240 and 260, which are no multiple of 32.
 _TIMM = (
     _timm("tf_efficientnet_lite0", "in1k", 32, 1280, 3.4, scaling="symmetric"),
+    _timm("tf_efficientnet_lite1", "in1k", 32, 1280, 4.1, size=256, scaling="symmetric"),
+    _timm("tf_efficientnet_lite2", "in1k", 32, 1280, 4.8, size=256, scaling="symmetric"),
     _timm("efficientnet_b0", "ra_in1k", 32, 1280, 4.0),
+    _timm("efficientnet_b1", "ra4_e3600_r240_in1k", 32, 1280, 6.5, size=256, scaling="symmetric"),
+    _timm("efficientnet_b2", "ra_in1k", 32, 1408, 7.7, size=256),
+    _timm("efficientnet_b3", "ra2_in1k", 32, 1536, 10.7, size=288),
+    _timm("efficientnet_b4", "ra2_in1k", 32, 1792, 17.5, size=320),
     _timm("resnet50", "a1_in1k", 32, 2048, 23.5),
+    _timm(
+        "convnext_tiny", "in12k_ft_in1k", 32, 768, 27.8, trained_on="natural images (ImageNet-12k, ImageNet-1k)"
+    ),
+    # Most of its parameters are two layers behind the maps, which no map needs.
+    _timm("vgg16", "tv_in1k", 32, 512, 134.3, licence="BSD-3-Clause"),
     _timm(
         "vit_small_patch16_224", "augreg_in21k_ft_in1k", 16, 384, 21.7,
         scaling="symmetric", trained_on="natural images (ImageNet-21k, ImageNet-1k)",

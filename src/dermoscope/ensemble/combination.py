@@ -136,6 +136,7 @@ class Stacking(BaseModel):
         *,
         strengths: Sequence[float] = STRENGTHS,
         folds: int = 5,
+        classes: Sequence[str] = (),
     ) -> Self:
         """Learn how far to trust which member on which class.
 
@@ -148,15 +149,16 @@ class Stacking(BaseModel):
             labels: `[N]`, 0 to K - 1.
             lesions: Name or number of the lesion on each of the N images.
             strengths: Inverse strengths of the penalty to choose from.
-            folds: How many parts the lesions are dealt into.
+            folds: How many parts the lesions are dealt into; fewer where the rarest class has fewer lesions, and two at
+                least.
+            classes: Names of the K classes, for messages; by default their numbers.
 
         Raises:
-            ValueError: If the arrays do not belong together, a row is no distribution, a label is out of range, or a
-                class occurs in fewer lesions than there are folds.
+            ValueError: If the arrays do not belong together, a row is no distribution, a label is out of range, or the
+                lesions cannot be dealt into parts so that all classes are in all but each part.
         """
         from sklearn.linear_model import LogisticRegression
         from sklearn.metrics import log_loss
-        from sklearn.model_selection import StratifiedGroupKFold
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
         given = checked_probabilities(probabilities)
@@ -165,16 +167,11 @@ class Stacking(BaseModel):
                 f"expected probabilities [members, images, classes], a label and a lesion an image, got the shape "
                 f"{given.shape}, {len(labels)} labels and {len(lesions)} lesions"
             )
-        members, images, classes = given.shape
-        if not np.isin(labels, np.arange(classes)).all():
-            raise ValueError(f"labels: expected 0 to {classes - 1}, got {np.unique(labels).tolist()}")
-        groups = np.asarray(lesions)
-        for label in range(classes):
-            found = len(np.unique(groups[labels == label]))
-            if found < folds:
-                raise ValueError(f"class {label} occurs in {found} lesions, too few for {folds} folds; take fewer")
-        features = log_probabilities(given).transpose(1, 0, 2).reshape(images, members * classes)
-        splits = list(StratifiedGroupKFold(folds).split(features, labels, groups))
+        members, images, count = given.shape
+        if not np.isin(labels, np.arange(count)).all():
+            raise ValueError(f"labels: expected 0 to {count - 1}, got {np.unique(labels).tolist()}")
+        features = log_probabilities(given).transpose(1, 0, 2).reshape(images, members * count)
+        splits = _folds(labels, np.asarray(lesions), classes or tuple(map(str, range(count))), folds)
 
         def learnt(strength: float, rows: NDArray[np.intp]) -> LogisticRegression:
             return LogisticRegression(C=strength, max_iter=_ITERATIONS).fit(features[rows], labels[rows])
@@ -185,7 +182,7 @@ class Stacking(BaseModel):
                     labels[held],
                     learnt(strength, train).predict_proba(features[held]),
                     normalize=False,
-                    labels=np.arange(classes),
+                    labels=np.arange(count),
                 )
                 for train, held in splits
             ]
@@ -196,11 +193,9 @@ class Stacking(BaseModel):
             best = min(strengths, key=held_out_loss)
             model = learnt(best, np.arange(images))
         weight, bias = model.coef_, model.intercept_
-        if classes == 2:  # scikit-learn keeps the second class alone
+        if count == 2:  # scikit-learn keeps the second class alone
             weight, bias = np.concatenate([0 * weight, weight]), np.concatenate([0 * bias, bias])
-        return cls(
-            coefficients=weight.reshape(classes, members, classes).tolist(), intercepts=bias.tolist(), strength=best
-        )
+        return cls(coefficients=weight.reshape(count, members, count).tolist(), intercepts=bias.tolist(), strength=best)
 
     def predict_proba(self, probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
         """Probabilities `[..., K]` of what the members say.
@@ -219,3 +214,23 @@ class Stacking(BaseModel):
             )
         logits = np.einsum("m...k,jmk->...j", log_probabilities(given), np.array(self.coefficients))
         return calibrated_probabilities(logits, 1.0, np.array(self.intercepts))
+
+
+def _folds(
+    labels: NDArray[np.integer], lesions: NDArray[np.generic], classes: Sequence[str], most: int
+) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    """Rows to learn from and rows held out, for as many parts as the rarest class allows."""
+    from sklearn.model_selection import StratifiedGroupKFold
+
+    found = [len(np.unique(lesions[labels == label])) for label in range(len(classes))]
+    rarest = int(np.argmin(found))
+    if found[rarest] > 1:
+        splits = list(StratifiedGroupKFold(min(most, found[rarest])).split(labels, labels, lesions))
+        # Lesions of one patient count as one, and may be of several classes, so that not every deal is even.
+        if all(len(np.unique(labels[learnt])) == len(classes) for learnt, _ in splits):
+            return splits
+    lesions_found = f"{found[rarest]} {'lesion' if found[rarest] == 1 else 'lesions'}"
+    raise ValueError(
+        f"stacking: validation images show {classes[rarest]} in {lesions_found} (those of one patient count as one), "
+        "too few to learn from some and test on others; add some, or take a rule that learns nothing: rule=mean"
+    )

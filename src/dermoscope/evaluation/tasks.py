@@ -119,7 +119,8 @@ def binary_tasks(matched: Matched, positive: str | None = None) -> tuple[BinaryT
     Args:
         matched: Predictions with truth.
         positive: Name of a malignancy definition or a diagnosis code; by default the definition the predictions name,
-            else `graz` where classes are given, else melanoma.
+            else `graz` where classes are given, else melanoma. By default nothing is summed from classes that are all
+            malignant, or all benign.
 
     Raises:
         InputError: If the predictions cannot answer the wanted question.
@@ -128,6 +129,8 @@ def binary_tasks(matched: Matched, positive: str | None = None) -> tuple[BinaryT
     predictions = matched.predictions
     scores = predictions.scores
     wanted = positive or predictions.definition or ("graz" if predictions.classes else "")
+    if not positive and wanted and "p_malignant" not in scores and _one_sided(predictions.classes, wanted):
+        wanted = ""
     found = []
     if wanted in taxonomy.CODE_NAMES:
         found.append(_of_code(matched, wanted))
@@ -264,9 +267,18 @@ def _summed(matched: Matched, definition: taxonomy.MalignancyDefinition) -> NDAr
         known = ", ".join(taxonomy.MALIGNANCY_DEFINITIONS)
         reason = f"holds no probability of malignancy by {definition.name}: {what}; choose another --positive ({known})"
         raise InputError((Problem(predictions.path, reason, 1, "p_malignant"),), 1)
+    if _one_sided(predictions.classes, definition.name):
+        reason = f"{', '.join(predictions.classes)} are all on one side of {definition.name}, which leaves nothing to "
+        raise InputError((Problem(predictions.path, f"{reason}tell apart; choose another --positive", 1),), 1)
     chosen = [number for number, code in enumerate(predictions.classes) if code in definition.malignant]
     total: NDArray[np.float64] = predictions.probabilities[:, chosen].sum(axis=1)
     return np.clip(total, 0.0, 1.0)
+
+
+def _one_sided(classes: Sequence[str], definition: str) -> bool:
+    """Whether there are classes, and none is malignant or none is benign."""
+    meaning = taxonomy.malignancy_definition(definition)
+    return bool(classes) and not (meaning.malignant & set(classes) and meaning.benign & set(classes))
 
 
 def _has(matched: Matched) -> str:

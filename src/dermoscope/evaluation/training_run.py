@@ -18,7 +18,7 @@ _OF_NETWORKS = ("network.json", "ensemble.json")
 
 @dataclass(frozen=True)
 class TrainingRun:
-    """One head's training.
+    """One training of a head, of a network, or of an ensemble.
 
     Attributes:
         folder: Where it lies.
@@ -30,6 +30,9 @@ class TrainingRun:
         epochs: Measures of every epoch by seed, in order: training loss, loss, accuracy and so on.
         encoder: Fingerprint of the encoder whose features were learnt from; empty for a network that reads images.
         columns: What of the encoder the head reads.
+        question: What it was trained to answer, the malignancy definition included; empty if the run does not say.
+        answered: Diagnoses with an answer to that, empty for none recorded: images of others were left out and have no
+            prediction. None where every image has one.
     """
 
     folder: Path
@@ -41,6 +44,8 @@ class TrainingRun:
     epochs: Mapping[int, tuple[Mapping[str, float], ...]]
     encoder: str
     columns: tuple[str, ...]
+    question: str = ""
+    answered: frozenset[str] | None = None
 
     @property
     def predictions(self) -> Path:
@@ -84,6 +89,7 @@ def read_training_run(folder: Path) -> TrainingRun | None:
         raise _broken(folder / _METRICS_NAME) from None
     try:
         published = about["published"] or {"metrics": {}, "measured_on": ""}
+        answered = about.get("answered")  # runs of earlier versions do not say
         return TrainingRun(
             folder=folder,
             recipe=str(about["recipe"]),
@@ -94,6 +100,8 @@ def read_training_run(folder: Path) -> TrainingRun | None:
             epochs={seed: tuple(lines) for seed, lines in epochs.items()},
             encoder=str(head["encoder"]),
             columns=tuple(head["columns"]),
+            question=str(about.get("question", "")),
+            answered=None if answered is None else frozenset(map(str, answered)),
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         raise _broken(folder / TRAINING_NAME) from None

@@ -6,7 +6,7 @@ import hashlib
 import math
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,6 +69,8 @@ class Matched:
         sources: The data sets that were asked for; empty for all.
         outside: Predictions for images of the manifest that are not in the split.
         unanswered: Images of the split that could not be analysed.
+        left_out: Diagnosis to the number of images of the split that were left out, because they have no answer to the
+            question of the run.
     """
 
     predictions: Predictions
@@ -80,6 +82,7 @@ class Matched:
     sources: tuple[str, ...]
     outside: int
     unanswered: int
+    left_out: Mapping[str, int]
 
 
 def split_hash(image_ids: Sequence[str], split: str) -> str:
@@ -136,7 +139,14 @@ def read_truth(manifest: Path) -> TruthTable:
         raise InputError((Problem(manifest, f"cannot be read: {error}"),), 1) from error
 
 
-def match(predictions: Predictions, table: TruthTable, *, split: str = "test", sources: Sequence[str] = ()) -> Matched:
+def match(
+    predictions: Predictions,
+    table: TruthTable,
+    *,
+    split: str = "test",
+    sources: Sequence[str] = (),
+    answered: frozenset[str] | None = None,
+) -> Matched:
     """Find the truth of every prediction.
 
     Images are matched by path where the predictions have paths, else by id, with `_downsampled` taken off.
@@ -146,6 +156,8 @@ def match(predictions: Predictions, table: TruthTable, *, split: str = "test", s
         table: The manifest, from `read_truth`.
         split: What to score; where the manifest names no split at all, everything is scored.
         sources: Data sets to score; all if empty.
+        answered: Diagnoses with an answer to the question that the predictions are for; images of others are left out.
+            By default all images are scored.
 
     Raises:
         InputError: If an id has no row in the manifest, an image of the split has no prediction, an id is ambiguous,
@@ -153,9 +165,12 @@ def match(predictions: Predictions, table: TruthTable, *, split: str = "test", s
     """
     manifest, records = table.path, table.records
     split = _known_split(manifest, records, split)
-    chosen = [
+    asked = [
         row for row, record in enumerate(records) if record.split == split and (not sources or record.source in sources)
     ]
+    chosen = [row for row in asked if answered is None or records[row].diagnosis in answered]
+    left_out = Counter(records[row].diagnosis for row in asked)
+    left_out.subtract(records[row].diagnosis for row in chosen)
     _check_sources(manifest, records, sources)
     problems = Problems()
     found, ambiguous, outside = _find(predictions, records, frozenset(chosen), manifest, problems)
@@ -169,8 +184,11 @@ def match(predictions: Predictions, table: TruthTable, *, split: str = "test", s
         elif row not in ambiguous:
             reason = f"no prediction for {records[row].image_id!r}, which is in row {row + 2} of {manifest}"
             problems.add(predictions.path, reason)
-    if not chosen:
+    if not asked:
         problems.add(manifest, f"no image is of split {split!r} and source {' or '.join(sources)}")
+    elif not chosen:
+        reason = f"no image of split {split!r} has an answer to what the run was trained on"
+        problems.add(manifest, reason, None, "diagnosis")
     truth = _truth([(row, records[row]) for row in kept])
     _check_columns(predictions, truth, problems)
     problems.check()
@@ -184,6 +202,7 @@ def match(predictions: Predictions, table: TruthTable, *, split: str = "test", s
         sources=tuple(sources),
         outside=outside,
         unanswered=unanswered,
+        left_out={code or "no diagnosis": count for code, count in sorted(left_out.items()) if count},
     )
 
 

@@ -127,6 +127,7 @@ def _member(name: str, graph: str, trained: CAMModelDescription) -> MemberPart:
         name=name,
         graph=graph,
         input=trained.contract,
+        side=crops.side(trained.contract.size),
         cleaning=trained.cleaning,
         crops=CropRules(names=crops.names, middle=crops.middle, margin=crops.margin),
         backbone=trained.backbone,
@@ -146,7 +147,8 @@ def _learnt(networks: Sequence[tuple[CAMModelDescription, CAMNetwork]]) -> tuple
 def _checks(module: nn.Module, path: Path, trained: CAMModelDescription, images: Images) -> Iterator[GraphCheck]:
     """How far the graph is from torch, on the full squares of some images."""
     crops = CropRules(names=("full",))
-    squares = [lesion_views(image, None, trained.cleaning, crops, trained.contract.size)[0][0] for image in images]
+    side = trained.crops.side(trained.contract.size)
+    squares = [lesion_views(image, None, trained.cleaning, crops, side)[0][0] for image in images]
     inputs = [{INPUT: prepare(square, trained.contract).image} for square in squares]
     with torch.inference_mode():
         answers = [

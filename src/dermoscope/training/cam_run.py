@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -13,36 +12,33 @@ import numpy as np
 import safetensors.torch
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 
 from dermoscope.batch.files import replace_file
-from dermoscope.camnet.network import CAMNetwork
 from dermoscope.data.manifest import Record
-from dermoscope.encoders.inputs import InputContract
-from dermoscope.encoders.load import first_lines
-from dermoscope.encoders.weights import WeightsError, weight_files, weights_sha256
+from dermoscope.encoders.weights import weights_sha256
 from dermoscope.evaluation.intervals import Estimate, grouped_bootstrap
 from dermoscope.evaluation.report.maps_part import MAPS_NAME
 from dermoscope.evaluation.training_run import PREDICTIONS_NAME, TRAINING_NAME
 from dermoscope.training.cam_data import CropData
 from dermoscope.training.cam_description import CROPS_NAME, DESCRIPTION_NAME, MODEL_NAME, CAMModelDescription
+from dermoscope.training.cam_looking import Looked, crop_probabilities
+from dermoscope.training.cam_network import build_network, network_contract
 from dermoscope.training.cam_tables import crops_table, map_rows, maps_table
 from dermoscope.training.cam_trainer import (
     CAMTrainer,
     LabelledCrops,
-    Looked,
     OnEpoch,
     OnStep,
-    crop_probabilities,
 )
 from dermoscope.training.class_scores import validation_scores
 from dermoscope.training.crop_images import CropCache
+from dermoscope.training.evaluation_notes import evaluation_notes
 from dermoscope.training.head_data import PREDICTED, DataError
 from dermoscope.training.head_metrics import HeadEpoch
 from dermoscope.training.head_predictions import predictions_table, split_table
 from dermoscope.training.head_run import SPLIT_NAME
 from dermoscope.training.mask_forecast import Forecast, peak_memory
-from dermoscope.training.mask_images import images_fingerprint
+from dermoscope.training.processes import Processes
 from dermoscope.training.recipes import RECIPE_NAME, recipe_text
 from dermoscope.training.recipes.augmentation import NO_AUGMENTATION
 from dermoscope.training.recipes.cams import CAMRecipe
@@ -103,7 +99,7 @@ def train_network(
     records: Sequence[Record],
     weights: Path,
     cache: Path,
-    run: RunFolder,
+    run: RunFolder | None,
     folder: Path,
     *,
     masks: Path | None = None,
@@ -118,12 +114,15 @@ def train_network(
     `features.safetensors` and `training.json`, beside the lines of `metrics.jsonl`. What is predicted are the images
     of `val` and `test` that have an answer to the question.
 
+    Where torchrun has started several processes, all of them call this, share every batch, and get the same result; the
+    first one alone writes the run.
+
     Args:
         recipe: What to do.
         records: The manifest, with splits.
         weights: Pretrained weights of the backbone, in timm's names.
         cache: Folder for crops; it may be removed afterwards.
-        run: The run folder, begun; the caller leaves its context.
+        run: The run folder, begun; the caller leaves its context. None in a process that is not the first.
         folder: Where that is.
         masks: Folder of predicted masks, for a recipe that takes them from one.
         announce: What to call on the way.
@@ -140,7 +139,7 @@ def train_network(
         ValueError: If a mask is missing or has another size than its image, or the backbone cannot be used.
         OutputError: If a folder cannot be written.
     """
-    announce = announce or Announcements()
+    announce, processes = announce or Announcements(), Processes()
     task = recipe.task.task
     chosen = {split: _answered(task, records, split) for split in ("train", *PREDICTED)}
     chosen = {split: part for split, part in chosen.items() if part}
@@ -148,7 +147,8 @@ def train_network(
     _check(task, labels)
     network = build_network(recipe, weights)
     contract = network_contract(recipe, network)
-    caches = {split: CropCache(cache / split, part, recipe, masks) for split, part in chosen.items()}
+    with processes.one_at_a_time():
+        caches = {split: CropCache(cache / split, part, recipe, masks) for split, part in chosen.items()}
     crops = {
         split: CropData(
             kept,
@@ -159,12 +159,14 @@ def train_network(
         )
         for split, kept in caches.items()
     }
-    # Written once there is something to learn from: what failed before that may simply begin again.
-    replace_file(folder / RECIPE_NAME, recipe_text(recipe).encode())
-    replace_file(folder / SPLIT_NAME, split_table(records))
+    if run:
+        # Written once there is something to learn from: what failed before that may simply begin again.
+        replace_file(folder / RECIPE_NAME, recipe_text(recipe).encode())
+        replace_file(folder / SPLIT_NAME, split_table(records))
 
     def note(line: HeadEpoch) -> None:
-        run.add_metrics(line)
+        if run:
+            run.add_metrics(line)
         announce.on_epoch(line)
 
     trainer = CAMTrainer(
@@ -179,13 +181,14 @@ def train_network(
     )
     announce.on_stage("trying a few steps")
     announce.on_forecast(_forecast(recipe, trainer, caches))
-    for split, kept in caches.items():
-        announce.on_stage(f"cutting crops of {split}")
-        kept.fill(threads=threads, on_progress=announce.on_crops)
+    with processes.one_at_a_time():
+        for split, kept in caches.items():
+            announce.on_stage(f"cutting crops of {split}")
+            kept.fill(threads=threads, on_progress=announce.on_crops)
     announce.on_stage("training")
     start = time.perf_counter()
-    prints = [*(images_fingerprint(chosen[split]) for split in ("train", "val")), weights_sha256(weights)]
-    epochs = trainer.fit("\n".join(prints))
+    learnt = [f"{caches[split].fingerprint} {labels[split].tolist()}" for split in ("train", "val")]
+    epochs = trainer.fit("\n".join([*learnt, weights_sha256(weights)]))
     seconds = time.perf_counter() - start
     announce.on_stage("looking at the validation and test images")
     looked = {split: trainer.look(crops[split]) for split in PREDICTED if split in chosen}
@@ -203,57 +206,30 @@ def train_network(
         licence=network.licence,
         images=dict(sorted(Counter(record.source or "images" for record in chosen["train"]).items())),
     )
-    state = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-    replace_file(folder / MODEL_NAME, safetensors.torch.save(state))
-    replace_file(folder / DESCRIPTION_NAME, f"{description.model_dump_json(indent=2)}\n".encode())
     probabilities = {split: crop_probabilities(found.logits) for split, found in looked.items()}
     means = {split: found.mean(axis=1) for split, found in probabilities.items()}
-    replace_file(folder / PREDICTIONS_NAME, predictions_table(task, {s: chosen[s] for s in looked}, means))
-    replace_file(folder / CROPS_NAME, crops_table(task, recipe.crops.names, chosen, probabilities))
-    replace_file(folder / MAPS_NAME, maps_table(task, recipe.crops.names, chosen, looked))
-    _save_features(folder / FEATURES_NAME, looked)
-    replace_file(folder / TRAINING_NAME, _for_evaluation(recipe).encode())
     scores, recalls = validation_scores(task, chosen["val"], labels["val"], means["val"], resamples)
     correlation = _mean_correlation(looked["val"], chosen["val"], resamples)
-    final = {name: estimate.value for name, estimate in scores.items()}
-    if correlation is not None:
-        final[CORRELATION] = correlation.value
-    run.add_metrics(EpochMetrics(head=recipe.name, metrics=final))
-    ends = {f"{name}, {end}": getattr(scores[name], end) for name in scores for end in ("low", "high")}
-    run.complete({recipe.name: {**final, **ends, "seconds of training": round(seconds, 3)}})
+    if run:
+        state = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+        replace_file(folder / MODEL_NAME, safetensors.torch.save(state))
+        replace_file(folder / DESCRIPTION_NAME, f"{description.model_dump_json(indent=2)}\n".encode())
+        replace_file(folder / PREDICTIONS_NAME, predictions_table(task, {s: chosen[s] for s in looked}, means))
+        replace_file(folder / CROPS_NAME, crops_table(task, recipe.crops.names, chosen, probabilities))
+        replace_file(folder / MAPS_NAME, maps_table(task, recipe.crops.names, chosen, looked))
+        _save_features(folder / FEATURES_NAME, looked)
+        notes = evaluation_notes(recipe, task, selected_by=recipe.stopping.select, every_image=False)
+        replace_file(folder / TRAINING_NAME, notes)
+        final = {name: estimate.value for name, estimate in scores.items()}
+        if correlation is not None:
+            final[CORRELATION] = correlation.value
+        run.add_metrics(EpochMetrics(head=recipe.name, metrics=final))
+        ends = {f"{name}, {end}": getattr(scores[name], end) for name in scores for end in ("low", "high")}
+        run.complete({recipe.name: {**final, **ends, "seconds of training": round(seconds, 3)}})
     counts = np.bincount(labels["train"], minlength=len(task.classes)).tolist()
     samples = dict(zip(task.classes, counts, strict=True))
+    processes.leave()
     return TrainedNetwork(description, epochs, samples, scores, recalls, correlation, seconds)
-
-
-def build_network(recipe: CAMRecipe, weights: Path) -> CAMNetwork:
-    """The network that a recipe names, with a pretrained backbone.
-
-    Raises:
-        WeightsError: If the weights are missing or another network's.
-        ValueError: If the backbone cannot be used.
-    """
-    torch.manual_seed(recipe.seed)
-    part = recipe.model
-    network = CAMNetwork(
-        part.backbone,
-        len(recipe.task.task.classes),
-        dropout=part.dropout,
-        drop_path=part.drop_path,
-        mask_head=bool(recipe.loss.mask_head),
-    )
-    state = {name: tensor for file in weight_files(weights) for name, tensor in load_file(file).items()}
-    try:
-        network.load_backbone(state)
-    except RuntimeError as error:
-        raise WeightsError(f"{weights} does not hold the weights of {part.backbone}: {first_lines(error)}") from None
-    return network
-
-
-def network_contract(recipe: CAMRecipe, network: CAMNetwork) -> InputContract:
-    """How a network wants its crops, which are squares already."""
-    size = recipe.model.size
-    return InputContract(size=size, fit="squash", scaling=network.scaling, map_size=network.map_size(size))
 
 
 def _answered(task: Task, records: Sequence[Record], split: str) -> list[Record]:
@@ -301,10 +277,3 @@ def _mean_correlation(looked: Looked, records: Sequence[Record], resamples: int)
     values = np.nanmean(correlations[known], axis=1)
     groups = [f"{records[image].source}/{records[image].group_id}" for image in known.tolist()]
     return grouped_bootstrap(lambda rows: float(values[rows].mean()), groups, resamples=resamples)
-
-
-def _for_evaluation(recipe: CAMRecipe) -> str:
-    """What an evaluation of the run says about its training; JSON."""
-    published = None if recipe.published is None else recipe.published.model_dump()
-    about = {"recipe": recipe.name, "description": recipe.description, "selected_by": recipe.stopping.select}
-    return f"{json.dumps({'schema_version': 1, **about, 'published': published}, indent=1)}\n"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from dermoscope.data.manifest import Record
 from dermoscope.evaluation.class_maps import MapMeasures, map_measures
 from dermoscope.evaluation.report.maps_part import MEASURES
-from dermoscope.training.cam_trainer import Looked
+from dermoscope.training.cam_looking import Looked
 from dermoscope.training.head_predictions import csv_table
 from dermoscope.training.tasks import Task
 

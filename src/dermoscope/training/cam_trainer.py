@@ -5,27 +5,26 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate import Accelerator
-from accelerate.utils import gather_object
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.optim import Adadelta, AdamW, Optimizer
 
 from dermoscope.camnet.feature_memory import FeatureMemory
-from dermoscope.camnet.network import CAMAnswer, CAMNetwork
-from dermoscope.heads.calibration import calibrated_probabilities
+from dermoscope.camnet.network import CAMNetwork
 from dermoscope.training.cam_data import CropBatch, CropData
+from dermoscope.training.cam_looking import Looked, answer_of, crop_probabilities, look
 from dermoscope.training.cam_objective import CAMObjective, Terms
+from dermoscope.training.cam_optimiser import build_optimiser
 from dermoscope.training.head_metrics import HeadEpoch, decisions, is_better
 from dermoscope.training.head_trainer import TrainingError
 from dermoscope.training.moving_average import MovingAverage, copied_state
-from dermoscope.training.recipes.cams import CAMOptimiserPart, CAMRecipe
+from dermoscope.training.processes import Processes
+from dermoscope.training.recipes.cams import CAMRecipe
 from dermoscope.training.recipes.schema import WeightedPart
 from dermoscope.training.sampling import draw_probability
 from dermoscope.training.schedules import build_schedule
@@ -51,23 +50,6 @@ class LabelledCrops:
 
     crops: CropData
     labels: NDArray[np.int64]
-
-
-@dataclass(frozen=True, eq=False)
-class Looked:
-    """What a network says of N images.
-
-    Attributes:
-        logits: `[N, C, K]`, by crop.
-        cams: `[N, C, K, h, w]`.
-        features: `[N, C, F]`.
-        masks: `[N, C, h, w]`, the lesion on the grid of the maps, 0 to 1.
-    """
-
-    logits: NDArray[np.float32]
-    cams: NDArray[np.float32]
-    features: NDArray[np.float32]
-    masks: NDArray[np.float32]
 
 
 class CAMTrainer:
@@ -101,14 +83,15 @@ class CAMTrainer:
         self._checkpoint, self._on_epoch, self._on_step = checkpoint, on_epoch, on_step
         self._crops = len(recipe.crops.names)
         counts = np.bincount(train.labels, minlength=len(classes))
-        self._accelerator = Accelerator()
+        self._processes = Processes()
+        self._accelerator = self._processes.accelerator
         device = self._accelerator.device
         self.objective = CAMObjective(recipe.loss, classes, counts.tolist()).to(device)
         sampling = recipe.sampling
         balance = sampling.balance if isinstance(sampling, WeightedPart) else 0.0
         self._probability = draw_probability(train.labels, balance) if balance else None
         self._labels = torch.from_numpy(np.repeat(train.labels, self._crops))
-        self._optimiser = _optimiser(recipe.optimiser, network)
+        self._optimiser = build_optimiser(recipe.optimiser, network)
         self.steps = -(-self._epoch_samples() // recipe.optimiser.batch_size)
         self._schedule = build_schedule(recipe.schedule, self._optimiser, self.steps * recipe.stopping.epochs)
         self._prepared: nn.Module
@@ -146,7 +129,7 @@ class CAMTrainer:
             history.append(line)
             waited = len(history) - best_epoch
             finished = len(history) == stopping.epochs or bool(stopping.patience and waited >= stopping.patience)
-            if self._checkpoint and self._accelerator.is_main_process:
+            if self._checkpoint and self._processes.is_first:
                 save_state(self._state(inputs, history, best_epoch, best, finished), self._checkpoint)
             self._on_epoch(line)
         self.network.load_state_dict(best)
@@ -155,22 +138,14 @@ class CAMTrainer:
 
     def look(self, crops: CropData) -> Looked:
         """What the network says of images as they are, in evaluation mode."""
-        found: dict[int, list[NDArray[np.float32]]] = {}
-        for batch, answer in self._answers(crops):
-            arrays = (answer.logits, answer.cams, answer.features, batch.masks)
-            parts = [array.float().cpu().numpy() for array in arrays]
-            found |= {sample: [part[row] for part in parts] for row, sample in enumerate(batch.samples.tolist())}
-        if self._accelerator.num_processes > 1:
-            found = {sample: arrays for part in gather_object([found]) for sample, arrays in part.items()}
-        rows = [found[sample] for sample in range(len(crops) * self._crops)]
-        stacked = [np.stack(column) for column in zip(*rows, strict=True)]
-        return Looked(*(part.reshape(len(crops), self._crops, *part.shape[1:]) for part in stacked))
+        size = self.recipe.optimiser.batch_size
+        return look(self.network, crops, self._crops, size, precision=self.recipe.precision, processes=self._processes)
 
     def tried_step(self) -> float:
         """Seconds that a step takes on noise, its images at hand; the network is as before afterwards."""
         before, state = copied_state(self.network), self._optimiser.state_dict()
         contract, random = self._train.crops.contract, torch.Generator().manual_seed(0)
-        size = min(self.recipe.optimiser.batch_size, len(self._labels))
+        size = -(-min(self.recipe.optimiser.batch_size, len(self._labels)) // self._accelerator.num_processes)
         images = torch.rand((size, 3, contract.size, contract.size), generator=random)
         masks = torch.rand((size, contract.map_size, contract.map_size), generator=random)
         batch = CropBatch(torch.arange(size), images, masks)
@@ -189,8 +164,9 @@ class CAMTrainer:
         losses, waited = self._learn(epoch)
         seconds = time.perf_counter() - start
         now = copied_state(self.network)
-        if self.recipe.optimiser.average:
-            self.network.load_state_dict(self._average.state())
+        # Running means are those of each process's own crops; what is tried and kept is what the first one has.
+        tried = self._processes.as_first(self._average.state() if self.recipe.optimiser.average else now)
+        self.network.load_state_dict(tried)
         tried = copied_state(self.network)
         logits = self._validation_logits()
         self.network.load_state_dict(now)
@@ -200,10 +176,7 @@ class CAMTrainer:
             device = self._accelerator.device
             loss = float(self.objective.classification(flat.to(device), torch.from_numpy(repeated).to(device)))
         if not np.isfinite([*losses.values(), loss]).all():
-            raise TrainingError(
-                f"epoch {epoch}: the loss is no longer finite; try a smaller one with "
-                f"--set optimiser.learning_rate={self.recipe.optimiser.learning_rate / 10:.1g}"
-            )
+            raise self._not_finite(epoch)
         self._schedule.after_epoch(loss)
         scores, confusion = decisions(labels, crop_probabilities(logits).mean(axis=1).argmax(axis=1), len(self.classes))
         metrics = {
@@ -239,22 +212,21 @@ class CAMTrainer:
             values = {"training loss": float(terms.total.detach())}
             values |= {f"training {name}": float(value.detach()) for name, value in terms.values.items()}
             if not math.isfinite(values["training loss"]):
-                raise TrainingError(
-                    f"epoch {epoch}: the loss is {values['training loss']}; try a smaller one with "
-                    f"--set optimiser.learning_rate={self.recipe.optimiser.learning_rate / 10:.1g}"
-                )
+                raise self._not_finite(epoch)
             for name, value in values.items():
                 total[name] = total.get(name, 0.0) + value
             self._on_step(done + step + 1, all_steps, values["training loss"])
             asked = time.perf_counter()
         if self._memory is not None:
             self._memory.update()
-        return {name: value / len(batches) for name, value in total.items()}, waited
+        return self._processes.mean({name: value / len(batches) for name, value in total.items()}), waited
 
     def _step(self, batch: CropBatch, epoch: int, *, remember: bool) -> Terms:
         device = self._accelerator.device
         labels = self._labels[batch.samples].to(device)
-        answer = self._answer(batch.images.to(device, non_blocking=True))
+        answer = answer_of(self._prepared, batch.images.to(device, non_blocking=True), self.recipe.precision)
+        if not all(part.isfinite().all() for part in answer[:2]):
+            raise self._not_finite(epoch)
         centred = self._memory is not None and epoch > self.recipe.loss.centre.after_epoch
         terms: Terms = self.objective(answer, labels, batch.masks.to(device), self._memory if centred else None)
         self._stepper.zero_grad(set_to_none=True)
@@ -269,24 +241,12 @@ class CAMTrainer:
             self._memory.remember(samples.cpu(), features)
         return terms
 
-    def _answer(self, images: Tensor) -> CAMAnswer:
-        """The network's answer; arithmetic as the recipe says, results in single precision."""
-        kind = self._accelerator.device.type
-        with torch.autocast(kind, torch.bfloat16, enabled=self.recipe.precision == "bfloat16"):
-            answer = self._prepared(images)
-        masks = None if answer.masks is None else answer.masks.float()
-        return CAMAnswer(answer.logits.float(), answer.cams.float(), answer.features.float(), masks)
-
-    def _answers(self, crops: CropData) -> Iterator[tuple[CropBatch, CAMAnswer]]:
-        """The share of this process of all images as they are."""
-        every = np.arange(len(crops) * self._crops)
-        own = every[self._accelerator.process_index :: self._accelerator.num_processes]
-        size = self.recipe.optimiser.batch_size
-        batches = [own[start : start + size] for start in range(0, len(own), size)]
-        self.network.eval()
-        with torch.inference_mode():
-            for batch in crops.batches(self._crops, batches, None):
-                yield batch, self._answer(batch.images.to(self._accelerator.device))
+    def _not_finite(self, epoch: int) -> TrainingError:
+        slower = self.recipe.optimiser.learning_rate / 10
+        return TrainingError(
+            f"epoch {epoch}: the loss is no longer finite; try smaller steps with "
+            f"--set optimiser.learning_rate={slower:.1g}"
+        )
 
     def _validation_logits(self) -> NDArray[np.float32]:
         return self.look(self._validation.crops).logits
@@ -337,21 +297,3 @@ class CAMTrainer:
             self._average.tensors = dict(state.average)
         if self._memory:
             self._memory.load(dict(state.memory))
-
-
-def crop_probabilities(logits: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Softmax of logits `[..., K]`, not calibrated."""
-    return calibrated_probabilities(logits, 1.0, np.zeros(logits.shape[-1]))
-
-
-def _optimiser(part: CAMOptimiserPart, network: CAMNetwork) -> Optimizer:
-    """The optimiser of a recipe, with the rate of the backbone apart from that of the heads."""
-    heads = [*network.classifier.parameters(), *(network.mask_head.parameters() if network.mask_head else ())]
-    rates = [part.backbone_share * part.learning_rate, part.learning_rate]
-    groups = [
-        {"params": list(parameters), "lr": rate}
-        for parameters, rate in zip((network.backbone.parameters(), heads), rates, strict=True)
-    ]
-    if part.kind == "adadelta":
-        return Adadelta(groups, lr=part.learning_rate, rho=part.rho, weight_decay=part.weight_decay)
-    return AdamW(groups, lr=part.learning_rate, weight_decay=part.weight_decay)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,17 +17,23 @@ from dermoscope.camnet.lesion_views import lesion_views
 from dermoscope.data.manifest import Record
 from dermoscope.files import sha256_of
 from dermoscope.images import decode, read_mask
+from dermoscope.images.hair import remove_hair
 from dermoscope.segment.classical import classical_mask
 from dermoscope.training.kept_arrays import Entry, KeptArrays, OnProgress, seconds_an_entry
 from dermoscope.training.mask_images import images_fingerprint
 from dermoscope.training.recipes.cams import CAMRecipe
 
-_SCHEMA = 1
+_SCHEMA = 2
 _TRIED = 8
 
 
 class CropCache:
     """Squares of N images with their masks, each image decoded, cleaned and cut once.
+
+    Attributes:
+        records: The N images.
+        side: Of the squares, in pixels.
+        fingerprint: Tells images, masks, cleaning and crops from others.
 
     Args:
         folder: Where they lie, or are to lie.
@@ -42,7 +49,7 @@ class CropCache:
 
     def __init__(self, folder: Path, records: Sequence[Record], recipe: CAMRecipe, masks: Path | None = None) -> None:
         self.records, self._recipe = records, recipe
-        self.side = stored_side(recipe)
+        self.side = recipe.crops.side(recipe.model.size)
         self._masks = _mask_paths(records, recipe, masks)
         crops = len(recipe.crops.names)
         description = {
@@ -57,6 +64,7 @@ class CropCache:
             "crops.u8": (np.uint8, (crops, self.side, self.side, 3)),
             "masks.u8": (np.uint8, (crops, self.side, self.side)),
         }
+        self.fingerprint = hashlib.sha256(json.dumps(description).encode()).hexdigest()
         self._kept = KeptArrays(folder, description, (len(records),), arrays)
 
     @property
@@ -97,18 +105,18 @@ class CropCache:
         rgb = decode(record.path).rgb
         mask = _mask_of(record, self._masks[place[0]], rgb)
         recipe = self._recipe
-        find = classical_mask if recipe.reads_masks and recipe.crops.masks == "classical" else None
+        find = _without_hair if recipe.crops.masks == "classical" else None
         return lesion_views(rgb, mask, recipe.cleaning, recipe.crops, self.side, find=find)
 
 
-def stored_side(recipe: CAMRecipe) -> int:
-    """Side of the squares that are kept, in pixels."""
-    return round(recipe.model.size * recipe.crops.room)
+def _without_hair(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """The lesion by the classical pipeline, which takes hair for it where hair is left."""
+    return classical_mask(remove_hair(rgb).rgb)
 
 
 def _mask_paths(records: Sequence[Record], recipe: CAMRecipe, folder: Path | None) -> list[Path | None]:
     """The file with each image's mask; none where it is not needed, is found in the image itself, or is empty."""
-    if not recipe.reads_masks or recipe.crops.masks == "classical":
+    if recipe.crops.masks in ("classical", "none"):
         return [None] * len(records)
     if recipe.crops.masks == "folder":
         return _predicted(records, folder)
@@ -116,7 +124,7 @@ def _mask_paths(records: Sequence[Record], recipe: CAMRecipe, folder: Path | Non
         if record.mask_path is None:
             raise ValueError(
                 f"{record.image_id} has no mask in the manifest; predict masks with dermoscope segment and give its "
-                "folder with --masks and --set crops.masks=folder, or take --set crops.masks=classical"
+                "folder with --masks, or take --set crops.masks=classical"
             )
     return [record.mask_path for record in records]
 

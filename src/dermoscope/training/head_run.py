@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from dermoscope.heads.one_class import MahalanobisGate, NeighbourDistanceGate
 from dermoscope.heads.outliers import NeighbourDistanceHead
 from dermoscope.heads.saved import HeadDescription, SavedHead
 from dermoscope.training.class_scores import validation_scores
+from dermoscope.training.evaluation_notes import evaluation_notes
 from dermoscope.training.head_data import HeadData, head_data
 from dermoscope.training.head_metrics import HeadEpoch
 from dermoscope.training.head_predictions import predictions_table, split_table
@@ -133,7 +133,8 @@ def train_head(
     )
     for name, content in head.files().items():
         replace_file(folder / name, content)
-    replace_file(folder / TRAINING_NAME, _for_evaluation(recipe).encode())
+    selected_by = recipe.stopping.select if isinstance(recipe.head, MLPPart | LinearPart) else None
+    replace_file(folder / TRAINING_NAME, evaluation_notes(recipe, task, selected_by=selected_by, every_image=True))
     replace_file(folder / PREDICTIONS_NAME, predictions_table(task, data.images, probabilities))
     final = {name: estimate.value for name, estimate in scores.items()}
     run.add_metrics(EpochMetrics(head=recipe.name, metrics=final))
@@ -170,14 +171,6 @@ def build_classifier(
     if isinstance(recipe.head, NeighbourDistancePart):
         return NeighbourDistanceGate(outputs.index(SKIN), recipe.head.neighbours, standardise=standardise)
     return HeadTrainer(recipe, outputs, checkpoints=checkpoints, on_epoch=on_epoch)
-
-
-def _for_evaluation(recipe: Recipe) -> str:
-    """What an evaluation of the run says about its training; JSON."""
-    published = None if recipe.published is None else recipe.published.model_dump()
-    selected_by = recipe.stopping.select if isinstance(recipe.head, MLPPart | LinearPart) else None
-    about = {"recipe": recipe.name, "description": recipe.description, "selected_by": selected_by}
-    return f"{json.dumps({'schema_version': 1, **about, 'published': published}, indent=1)}\n"
 
 
 def _present(data: HeadData, classes: ClassMap) -> FeatureSet:

@@ -58,10 +58,11 @@ def mask_sample(
 
 
 def images_fingerprint(records: Sequence[Record]) -> str:
-    """A SHA-256 that tells images by their names, files and sums, in order."""
+    """A SHA-256 that tells images by their names, files and sums, in order; without a sum, by the file's size."""
     digest = hashlib.sha256()
     for record in records:
-        digest.update(f"{record.image_id}\n{record.path.name}\n{record.sha256}\n".encode())
+        told = record.sha256 or (record.path.stat().st_size if record.path.exists() else "")
+        digest.update(f"{record.image_id}\n{record.path.name}\n{told}\n".encode())
     return digest.hexdigest()
 
 

@@ -30,6 +30,7 @@ from tests.evaluation.fake_runs import (
     write_table,
     write_world,
 )
+from tests.evaluation.test_training_run import ABOUT
 from tests.evaluation.test_training_run import write as write_training_run
 
 QUICK = Settings(resamples=10)
@@ -310,6 +311,29 @@ def test_a_recipe_without_published_numbers_has_no_table_of_them(tmp_path: Path)
     manifest = write_table(tmp_path / "manifest.csv", rows)
     run_on(tmp_path, training_run(tmp_path / "trained", {0: [0.5]}, published=False), manifest)
     assert "Beside the published numbers" not in (tmp_path / "run" / "tables.md").read_text(encoding="utf-8")
+
+
+def test_a_network_is_not_asked_what_it_has_no_answer_to(tmp_path: Path) -> None:
+    """Neither on the scored images nor on its own validation images."""
+    rows = manifest_rows() + manifest_rows("val", start=IMAGES)
+    manifest = write_table(tmp_path / "manifest.csv", rows)
+    about = ABOUT | {"question": "cancer", "answered": ["MEL", "BCC"]}
+    folder = write_training_run(tmp_path / "trained", losses={0: [0.5]}, about=about)
+    (folder / "head.json").unlink()
+    (folder / "network.json").write_text("{}")
+    cancers = {row["image_id"]: row["split"] for row in rows if row["diagnosis"] in ("MEL", "BCC")}
+    said = [{"image_id": name, "split": split, "MEL": 0.25, "BCC": 0.75} for name, split in cancers.items()]
+    write_table(folder / "predictions.csv", said)
+    run = run_on(tmp_path, folder, manifest)
+    assert run.left_out == "18 images without an answer to cancer are left out: 6 BKL, 6 NV, 6 VASC"
+    assert (run.images, run.unanswered) == (12, 0)
+    assert run.tiles[0].label == "Diagnosis, balanced accuracy"
+    header = metrics_of(tmp_path / "run")["header"]
+    assert header["left_out"] == {"BKL": 6, "NV": 6, "VASC": 6}
+    assert header["questions"] == {"melanoma": "Melanoma", "diagnosis": "Diagnosis"}
+    tables = (tmp_path / "run" / "tables.md").read_text(encoding="utf-8")
+    assert run.left_out in tables
+    assert "features of the encoder" not in tables, "it reads images"
 
 
 def test_only_the_features_of_a_training_run_can_be_mapped(tmp_path: Path) -> None:

@@ -5,10 +5,12 @@ from pydantic import ValidationError
 
 from dermoscope.training.recipes.augmentation import NO_AUGMENTATION, AugmentationPart
 
+ASKED_FOR = {"constancy", "rand_augment"}
+
 
 def test_every_change_has_a_probability_and_can_be_turned_off() -> None:
     for name in AugmentationPart.model_fields:
-        assert 0 < getattr(AugmentationPart(), name).probability <= 1
+        assert (getattr(AugmentationPart(), name).probability > 0) == (name not in ASKED_FOR)
         assert getattr(NO_AUGMENTATION, name).probability == 0
 
 
@@ -30,6 +32,8 @@ def test_it_reads_what_it_writes() -> None:
         ({"hair": {"probability": 1.5}}, "less than or equal to 1"),
         ({"hair": {"most": 0}}, "greater than 0"),
         ({"colour": {"brightness": -0.1}}, "greater than or equal to 0"),
+        ({"rand_augment": {"magnitude": 11}}, "less than or equal to 10"),
+        ({"constancy": {"power": 0.5}}, "greater than or equal to 1"),
         ({"snow": {"probability": 1.0}}, "Extra inputs are not permitted"),
     ],
 )

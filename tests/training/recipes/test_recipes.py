@@ -206,7 +206,7 @@ def test_each_kind_of_recipe_is_known_by_what_it_learns() -> None:
         load_head_recipe("skinsam-decoder")
     with pytest.raises(RecipeError, match=r"graz-gate is for a head"):
         load_mask_recipe("graz-gate")
-    assert load_cam_recipe("girona-binary").reads_masks
+    assert load_cam_recipe("girona-binary").crops.masks == "manifest"
     with pytest.raises(RecipeError, match=r"ensemble-binary is for an ensemble, not for a network"):
         load_cam_recipe("ensemble-binary")
     with pytest.raises(RecipeError, match=r"learns: is one of masks, class maps, an ensemble"):
@@ -227,8 +227,8 @@ def test_published_settings_of_girona() -> None:
     assert (recipe.stopping.epochs, recipe.stopping.patience, recipe.stopping.select) == (50, 10, "accuracy")
     for variant in ("cross-entropy", "one-crop"):
         assert load_cam_recipe("girona-binary", variants=[variant]).crops.names[-1] == "full"
-    plain = load_cam_recipe("girona-binary", variants=["cross-entropy", "one-crop"])
-    assert not plain.reads_masks
+    plain = load_cam_recipe("girona-binary", variants=["cross-entropy", "one-crop"], changes=["crops.masks=none"])
+    assert plain.crops.masks == "none"
     three = load_cam_recipe("girona-three-class")
     assert (three.loss.gamma, three.task.task.classes) == (2.0, ("BCC", "MEL", "AKIEC"))
 
@@ -243,6 +243,8 @@ def test_published_settings_of_girona() -> None:
         ("loss.divergence.penalty=0", r"loss\.divergence\.penalty"),
         ("optimiser.kind=adam", r"optimiser\.kind"),
         ("model.bakbone=resnet18", r"did you mean backbone"),
+        ("crops.masks=none", r"crops\.masks: none, but these need masks: crops\.names=.*tight.*, loss\.lesion_focus"),
+        ("crops.middle=2.0", r"crops\.middle"),
     ],
 )
 def test_what_a_recipe_for_a_network_may_not_say(change: str, message: str) -> None:

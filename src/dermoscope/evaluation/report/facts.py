@@ -118,13 +118,27 @@ def facts_of(request: Request, inputs: Inputs, settings: Settings) -> dict[str, 
     }
     if predictions.failed:
         facts["Failed"] = f"{matched.unanswered:,} images of the split could not be analysed and are not scored"
+    facts["Left out"] = left_out_of(inputs)
     if matched.outside:
         facts["Not scored"] = f"{matched.outside:,} predictions for images outside this split or source"
     return {name: fact for name, fact in facts.items() if fact}
 
 
+def left_out_of(inputs: Inputs) -> str:
+    """How many images have no answer to the question of a run, for a person; empty where all have one."""
+    left_out, training = inputs.matched.left_out, inputs.training
+    if not left_out or training is None:
+        return ""
+    listed = ", ".join(f"{count:,} {code}" for code, count in left_out.items())
+    count = sum(left_out.values())
+    images, are = ("image", "is") if count == 1 else ("images", "are")
+    return f"{count:,} {images} without an answer to {training.question} {are} left out: {listed}"
+
+
 def _model(request: Request, inputs: Inputs) -> str:
     bundle = inputs.matched.predictions.bundle
+    if inputs.training and not inputs.training.encoder:
+        return inputs.training.recipe
     if inputs.training:
         return f"{inputs.training.recipe} on features of the encoder {inputs.training.encoder}"
     return f"bundle {bundle}" if bundle else f"not named; predictions from {request.results.name}"
@@ -185,6 +199,7 @@ def header_of(request: Request, inputs: Inputs, settings: Settings) -> dict[str,
         "n": len(truth.image_ids),
         "groups": len(set(truth.groups)),
         "unanswered": matched.unanswered,
+        "left_out": matched.left_out,
         "model": matched.predictions.bundle,
         "prompt": inputs.masks.prompt if inputs.masks else None,
         "positive": request.positive or matched.predictions.definition or None,

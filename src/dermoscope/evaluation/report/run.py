@@ -13,7 +13,7 @@ from dermoscope.evaluation.report.answers_part import answers_part
 from dermoscope.evaluation.report.binary import binary_part
 from dermoscope.evaluation.report.classes import class_part
 from dermoscope.evaluation.report.document import Tile
-from dermoscope.evaluation.report.facts import Inputs, Request, facts_of, header_of, warnings_of, where
+from dermoscope.evaluation.report.facts import Inputs, Request, facts_of, header_of, left_out_of, warnings_of, where
 from dermoscope.evaluation.report.features_part import features_part
 from dermoscope.evaluation.report.maps_part import maps_part
 from dermoscope.evaluation.report.mask_part import mask_part
@@ -41,12 +41,14 @@ class Run:
         out: The run folder.
         images: Images scored.
         unanswered: Images of the split that could not be analysed.
+        left_out: How many images have no answer to the question of the run, in a sentence; empty where all have one.
         tiles: The numbers of the summary.
     """
 
     out: Path
     images: int
     unanswered: int
+    left_out: str
     tiles: tuple[Tile, ...]
 
 
@@ -81,7 +83,8 @@ def evaluate(request: Request, settings: Settings | None = None) -> Run:
         title = f"Evaluation: {where(inputs.matched)}"
         write_tables(folder, title, facts, sections)
         write_page(folder, title, facts, tiles, sections, warnings=warnings_of(inputs))
-    return Run(request.out, len(inputs.matched.truth.image_ids), inputs.matched.unanswered, tiles)
+    images, unanswered = len(inputs.matched.truth.image_ids), inputs.matched.unanswered
+    return Run(request.out, images, unanswered, left_out_of(inputs), tiles)
 
 
 def _read(request: Request, settings: Settings) -> Inputs:
@@ -93,14 +96,16 @@ def _read(request: Request, settings: Settings) -> Inputs:
     results = training.predictions if training else request.results
     predictions = read_predictions(results, independent_scores=request.independent_scores)
     table = read_truth(request.manifest)
-    matched = match(predictions, table, split=request.split, sources=request.sources)
+    answered = training.answered if training else None
+    matched = match(predictions, table, split=request.split, sources=request.sources, answered=answered)
     validation = None
     held_out = request.validation
     if training and held_out is None and request.split != request.validation_split:
         held_out = results
     if held_out is not None:
         given = read_predictions(held_out, independent_scores=request.independent_scores)
-        validation = match(given, table, split=request.validation_split, sources=request.sources)
+        split = request.validation_split
+        validation = match(given, table, split=split, sources=request.sources, answered=answered)
         _check_validation(matched, validation)
     matched, gate = _gated(request, matched, table)
     problems = Problems()
@@ -162,12 +167,15 @@ def _parts(request: Request, inputs: Inputs, settings: Settings) -> list[Part]:
     held_out_binary = (
         {task.key: task for task in binary_tasks(inputs.validation, request.positive)} if inputs.validation else {}
     )
+    # Melanoma is asked beside the main question; where there is no other binary one, that is the classes.
+    mains = 0 if inputs.classes and [task.key for task in inputs.binary[:1]] == ["melanoma"] else 1
     parts: list[Part | None] = [
-        binary_part(task, of(task), settings, held_out_binary.get(task.key)) for task in inputs.binary[:1]
+        binary_part(task, of(task), settings, held_out_binary.get(task.key)) for task in inputs.binary[:mains]
     ]
     parts += [class_part(task, of(task), settings, held_out_classes.get(task.key)) for task in inputs.classes]
     parts += [
-        binary_part(task, of(task), settings, held_out_binary.get(task.key), brief=True) for task in inputs.binary[1:]
+        binary_part(task, of(task), settings, held_out_binary.get(task.key), brief=True)
+        for task in inputs.binary[mains:]
     ]
     if inputs.masks is not None:
         parts.append(mask_part(inputs.masks, matched, where(matched, inputs.masks.images.tolist()), settings))

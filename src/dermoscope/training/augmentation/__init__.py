@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from dermoscope.images import shades_of_gray
 from dermoscope.training.augmentation.geometry import symmetry, zoom
 from dermoscope.training.augmentation.overlays import frame, hair, ink
 from dermoscope.training.augmentation.photometry import blur, colour, jpeg
+from dermoscope.training.augmentation.randaugment import rand_augment
 from dermoscope.training.recipes.augmentation import AugmentationPart
 
 __all__ = ["augment"]
@@ -18,8 +20,8 @@ def augment(
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """One random variant of an image and its mask; the same state of the generator gives the same one.
 
-    The order is that of the world: where the camera stands, what lies on the skin, light and lens, then the file. A
-    mask that is not empty stays so.
+    The order is that of the world: where the camera stands, what lies on the skin, light and lens, then the file, then
+    what software does to it. A mask that is not empty stays so.
 
     Args:
         rgb: `[H, W, 3]`, 8-bit; it is not changed.
@@ -46,4 +48,9 @@ def augment(
         rgb = blur(rgb, part.blur, random)
     if random.random() < part.jpeg.probability:
         rgb = jpeg(rgb, part.jpeg, random)
+    # What is left out draws nothing: so recipes that are older than these two keep their numbers.
+    if part.constancy.probability and random.random() < part.constancy.probability:
+        rgb = shades_of_gray(rgb, part.constancy.power)
+    if part.rand_augment.probability and random.random() < part.rand_augment.probability:
+        rgb = rand_augment(rgb, part.rand_augment, random)
     return rgb, mask

@@ -18,6 +18,9 @@ def _rising(ends: tuple[float, float]) -> tuple[float, float]:
 PositiveRange = Annotated[tuple[PositiveFloat, PositiveFloat], AfterValidator(_rising)]
 """Smallest and largest value, both above zero."""
 
+LARGEST_MAGNITUDE = 10.0
+"""Of RandAugment."""
+
 Quality = Annotated[int, Field(ge=1, le=100)]
 
 
@@ -133,6 +136,32 @@ class JPEGPart(Part):
     quality: Annotated[tuple[Quality, Quality], AfterValidator(_rising)] = (30, 90)
 
 
+class ConstancyPart(Part):
+    """The image as in neutral light, as `images.shades_of_gray` makes it: a network meets both kinds.
+
+    Attributes:
+        probability: Of being used.
+        power: Of the Minkowski mean; 1 is grey world.
+    """
+
+    probability: Share = 0.0
+    power: Annotated[float, Field(ge=1.0)] = 6.0
+
+
+class RandAugmentPart(Part):
+    """RandAugment's changes of colour.
+
+    Attributes:
+        probability: Of being used.
+        operations: How many after each other; N in the publication.
+        magnitude: Their common strength, 0 to 10; M in the publication.
+    """
+
+    probability: Share = 0.0
+    operations: PositiveInt = 2
+    magnitude: Annotated[float, Field(ge=0.0, le=LARGEST_MAGNITUDE)] = 4.0
+
+
 class AugmentationPart(Part):
     """Random changes of an image and its mask, in this order; a probability of 0 leaves one out.
 
@@ -145,6 +174,8 @@ class AugmentationPart(Part):
         frame: The round view of a dermatoscope.
         blur: Out of focus.
         jpeg: Compression.
+        constancy: Neutral light; out of use unless a recipe asks for it.
+        rand_augment: A few changes of colour out of a list; out of use unless a recipe asks for it.
     """
 
     symmetry: SymmetryPart = SymmetryPart()
@@ -155,6 +186,8 @@ class AugmentationPart(Part):
     frame: FramePart = FramePart()
     blur: BlurPart = BlurPart()
     jpeg: JPEGPart = JPEGPart()
+    constancy: ConstancyPart = ConstancyPart()
+    rand_augment: RandAugmentPart = RandAugmentPart()
 
 
 NO_AUGMENTATION = AugmentationPart(

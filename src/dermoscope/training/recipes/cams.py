@@ -25,7 +25,8 @@ from dermoscope.training.recipes.schema import (
 
 ShareBelowOne = Annotated[float, Field(ge=0.0, lt=1.0)]
 CamNormalisation = Literal["softmax", "min-max"]
-MaskSource = Literal["manifest", "folder", "classical"]
+ArithmeticPrecision = Literal["float32", "bfloat16"]
+MaskSource = Literal["manifest", "folder", "classical", "none"]
 
 
 class CAMNetworkPart(Part):
@@ -48,7 +49,8 @@ class CropsPart(CropRules):
     """Squares that are cut out of each training image.
 
     Attributes:
-        masks: Where masks come from: the manifest, a folder of predicted ones (`--masks`), or the classical pipeline.
+        masks: Where masks come from: the manifest, a folder of predicted ones (`--masks`), or the classical pipeline;
+            with `none` nothing may need them, and nothing is said of where the network looks.
         each_epoch: Whether an epoch shows all squares of an image, as published, or one of them, drawn anew.
         room: Side of the squares that are kept on disk, over the side of the input: room for augmentation.
     """
@@ -56,6 +58,10 @@ class CropsPart(CropRules):
     masks: MaskSource = "manifest"
     each_epoch: Literal["all", "one"] = "one"
     room: Annotated[float, Field(ge=1.0, le=4.0)] = 1.15
+
+    def side(self, size: int) -> int:
+        """Side in pixels at which squares are cut for an input of `size` pixels."""
+        return round(size * self.room)
 
 
 class CentrePart(Part):
@@ -187,7 +193,7 @@ class CAMRecipe(Part):
     schedule: CAMSchedulePart = ConstantPart(kind="constant")
     stopping: StoppingPart
     seed: NonNegativeInt = 42
-    precision: Literal["float32", "bfloat16"] = "bfloat16"
+    precision: ArithmeticPrecision = "float32"
     published: PublishedPart | None = None
     variants: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
 
@@ -197,7 +203,14 @@ class CAMRecipe(Part):
             raise ValueError("sampling.views: views are of stored features; augmentation changes the images here")
         return self
 
-    @property
-    def reads_masks(self) -> bool:
-        """Whether a lesion mask is needed for anything."""
-        return self.crops.names != ("full",) or bool(self.loss.lesion_focus or self.loss.mask_head)
+    @model_validator(mode="after")
+    def _what_needs_masks_has_them(self) -> Self:
+        needed = {
+            f"crops.names={list(self.crops.names)}": self.crops.names != ("full",),
+            "loss.lesion_focus": self.loss.lesion_focus,
+            "loss.mask_head": self.loss.mask_head,
+        }
+        wanting = [name for name, needs in needed.items() if needs]
+        if self.crops.masks == "none" and wanting:
+            raise ValueError(f"crops.masks: none, but these need masks: {', '.join(wanting)}")
+        return self

@@ -21,7 +21,8 @@ class EnsembleRecipe(Part):
         across: One step over members and crops together, or over the members on each crop and then over the crops.
         rule: Of the first step, or of the only one.
         crop_rule: Of the second step.
-        masses: What Dempster-Shafer makes of probabilities; where they are weighted, by accuracy on validation images.
+        masses: What Dempster-Shafer makes of probabilities; where they are weighted, by accuracy on validation images,
+            of two classes alone.
         calibrated: What is calibrated on validation images: nothing, each member before, or the result.
         published: What its authors measured; none where they published nothing for these settings.
         variants: Named changes, as `--set` makes them: dotted key to value.
@@ -43,4 +44,13 @@ class EnsembleRecipe(Part):
     def _the_second_step_has_a_rule(self) -> Self:
         if (self.crop_rule is None) != (self.across == "together"):
             raise ValueError("crop_rule: give one for across = members then crops, and only there")
+        return self
+
+    @model_validator(mode="after")
+    def _only_dempster_shafer_has_masses(self) -> Self:
+        if self.masses != "plain" and self.rule != "dempster-shafer":
+            raise ValueError(
+                f"masses: the rule {self.rule} takes probabilities as they are, not {self.masses}; set masses=plain "
+                "or rule=dempster-shafer"
+            )
         return self
