@@ -1,6 +1,6 @@
 """The numbers of the study: accuracy and attention of every variant, and what an ensemble of networks adds.
 
-    python studies/girona/tables.py --run runs/girona --task binary --split test
+    python studies/girona/tables.py --run runs/girona --task binary --split test --json studies/girona/results.json
 
 For every variant, the mean over crops answering: accuracy, and AUC (of the binary task) or balanced accuracy and
 Cohen's kappa, each the mean over seeds; the difference of accuracy to that of the same seeds without any of the losses,
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import json
 import re
 from collections import defaultdict
 from collections.abc import Sequence
@@ -74,6 +75,7 @@ def main() -> None:
     parser.add_argument("--manifest", default="by-lesion.csv", help="in the run folder; of a split by image, its name")
     parser.add_argument("--runs", default="ablation", help="folder of the trainings in the run folder")
     parser.add_argument("--spread", action="store_true")
+    parser.add_argument("--json", type=Path, help="a file that the numbers are added to")
     arguments = parser.parse_args()
     truth = {record.image_id: record for record in read_manifest(arguments.run / arguments.manifest)}
     task = QUESTIONS[arguments.task]
@@ -84,17 +86,22 @@ def main() -> None:
     binary = len(task.classes) == 2
     maps = " | ".join(next(iter(found.values())).maps)
     more = "AUC" if binary else "balanced accuracy | kappa"
+    numbers: dict[str, list[dict[str, object]]] = {"variants": [], "ensembles": []}
     print(f"| losses | crops | seeds | accuracy | beside no losses | {more} | {maps} |")
     for variant, crops in sorted({name[:2] for name in found}, key=lambda name: (name[1] == "one-crop", name[0])):
         own = {seed: run for (v, c, seed), run in found.items() if (v, c) == (variant, crops)}
         base = {seed: run for (v, c, seed), run in found.items() if v in BASES and c == crops}
-        print_row(variant, crops, own, {} if variant in BASES else base)
+        numbers["variants"].append(print_row(variant, crops, own, {} if variant in BASES else base))
     print(f"\n| ensemble of | members | accuracy | beside its best member | {more} |")
     for label, names in ensembles(list(found)):
-        print_ensemble(label, task, names, found)
+        numbers["ensembles"].append(print_ensemble(label, task, names, found))
+    if arguments.json:
+        kept = json.loads(arguments.json.read_text()) if arguments.json.exists() else {}
+        kept[f"{arguments.runs}, {arguments.task}, {arguments.split}"] = numbers
+        arguments.json.write_text(f"{json.dumps(kept, indent=1)}\n")
 
 
-def print_row(variant: str, crops: str, runs: dict[int, Run], base: dict[int, Run]) -> None:
+def print_row(variant: str, crops: str, runs: dict[int, Run], base: dict[int, Run]) -> dict[str, object]:
     """One variant: means over its seeds."""
     first = next(iter(runs.values()))
     accuracy = mean_of(np.mean([run.right for run in runs.values()], axis=0), first.lesions)
@@ -103,10 +110,22 @@ def print_row(variant: str, crops: str, runs: dict[int, Run], base: dict[int, Ru
         difference = np.mean([runs[seed].right - base[seed].right for seed in both], axis=0)
         change = shown(mean_of(difference, first.lesions), "+.3f")
     scores = np.mean([scores_of(run.mean, run.labels) for run in runs.values()], axis=0)
-    cells = [change, *(f"{score:.3f}" for score in scores)]
-    for name in first.maps:
-        cells.append(shown(mean_of(np.nanmean([run.maps[name] for run in runs.values()], axis=0), first.lesions)))
+    maps = {
+        name: mean_of(np.nanmean([run.maps[name] for run in runs.values()], axis=0), first.lesions)
+        for name in first.maps
+    }
+    cells = [change, *(f"{score:.3f}" for score in scores), *map(shown, maps.values())]
     print(f"| {variant} | {crops} | {', '.join(map(str, sorted(runs)))} | {shown(accuracy)} | {' | '.join(cells)} |")
+    return {
+        "losses": variant,
+        "crops": crops,
+        "seeds": sorted(runs),
+        "accuracy": bounds(accuracy),
+        "accuracy of each seed": {seed: round(float(run.right.mean()), 4) for seed, run in sorted(runs.items())},
+        "gain": bounds(mean_of(difference, first.lesions)) if both else None,
+        "scores": [round(float(score), 4) for score in scores],
+        "maps": {name: bounds(estimate) for name, estimate in maps.items()},
+    }
 
 
 def ensembles(names: list[Name]) -> list[tuple[str, list[Name]]]:
@@ -118,16 +137,24 @@ def ensembles(names: list[Name]) -> list[tuple[str, list[Name]]]:
     return [(label, members) for label, members in groups if len(members) > 1]
 
 
-def print_ensemble(label: str, task: Task, names: list[Name], found: dict[Name, Run]) -> None:
+def print_ensemble(label: str, task: Task, names: list[Name], found: dict[Name, Run]) -> dict[str, object]:
     """Some networks together, beside the best of them on the validation images."""
     runs = [found[name] for name in names]
     best = max(runs, key=lambda run: run.validation)
     combined = combined_answers(task, runs)
     right = right_of(combined, best.labels)
     gain = mean_of(right - best.right, best.lesions)
-    scores = " | ".join(f"{score:.3f}" for score in scores_of(combined, best.labels))
-    accuracy = shown(mean_of(right, best.lesions))
-    print(f"| {label} | {len(runs)} | {accuracy} | {shown(gain, '+.3f')} | {scores} |")
+    scores = scores_of(combined, best.labels)
+    accuracy = mean_of(right, best.lesions)
+    cells = " | ".join(f"{score:.3f}" for score in scores)
+    print(f"| {label} | {len(runs)} | {shown(accuracy)} | {shown(gain, '+.3f')} | {cells} |")
+    return {
+        "members": [f"{variant}-{crops}-{seed}" for variant, crops, seed in names],
+        "best member on validation": round(best.validation, 4),
+        "accuracy": bounds(accuracy),
+        "gain": bounds(gain),
+        "scores": [round(score, 4) for score in scores],
+    }
 
 
 def combined_answers(task: Task, runs: Sequence[Run]) -> NDArray[np.float64]:
@@ -228,6 +255,11 @@ def mean_of(values: NDArray[np.float64], lesions: list[str]) -> Estimate:
     """The mean of what is known, with an interval that draws whole lesions."""
     known = np.flatnonzero(np.isfinite(values))
     return grouped_bootstrap(lambda rows: float(values[known][rows].mean()), [lesions[i] for i in known.tolist()])
+
+
+def bounds(estimate: Estimate) -> list[float]:
+    """Value, lower and upper end."""
+    return [round(value, 4) for value in (estimate.value, estimate.low, estimate.high)]
 
 
 def shown(estimate: Estimate, form: str = ".3f") -> str:
