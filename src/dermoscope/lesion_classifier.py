@@ -22,11 +22,11 @@ from dermoscope.encoders.inputs import InputContract, prepare
 from dermoscope.engine import EngineName, NamedGraph, Precision, compile_graph
 from dermoscope.ensemble.ensemble import Ensemble, EnsembleDescription
 from dermoscope.heads.calibration import calibrated_probabilities
-from dermoscope.images.lesion_crops import Box
 
 DESCRIPTION = "classifier.json"
 INPUT, OUTPUTS = "image", ("logits", "cams", "feature")
 _LARGEST_DESCRIPTION = 4 * 2**20
+_HALF = 127
 
 
 class _Record(BaseModel):
@@ -204,31 +204,32 @@ class LesionClassifier:
         """
         if mask is not None and mask.shape != rgb.shape[:2]:
             raise ValueError(f"mask is {mask.shape}, the image {rgb.shape[:2]}; they must have one size")
+        views: dict[tuple[Cleaning, CropRules, int], LesionViews] = {}
         seen: dict[str, _Seen] = {}
         again = None
+
+        def see(member: MemberPart) -> _Seen:
+            key = member.cleaning, member.crops, member.side  # members that want the same squares share them
+            if key not in views:
+                views[key] = lesion_views(rgb, mask, *key, look=again.box if again else None)
+            graph = self._graphs[member.graph]
+            found = [graph({INPUT: prepare(square, member.input).image}) for square in views[key].squares]
+            return _Seen(views[key], *(np.concatenate([one[name] for one in found]) for name in ("logits", "cams")))
+
         if first := self.description.first_look:
-            one = seen[first.member.graph] = self._see(first.member, rgb, mask, None)
-            lesion = np.zeros(rgb.shape[:2], np.bool_) if mask is None else mask
+            one = seen[first.member.graph] = see(first.member)
+            lesion = one.views.masks[0] > _HALF
             decided = one.maps[0, int(one.logits[0].argmax())]
             again = second_look(decided, one.views.boxes[0], first.rules, mask=lesion)
         for member in self.description.members:
             if member.graph not in seen:
-                seen[member.graph] = self._see(member, rgb, mask, again.box if again else None)
+                seen[member.graph] = see(member)
         found = [seen[member.graph] for member in self.description.members]
         classes = self.description.ensemble.classes
         members = calibrated_probabilities(np.stack([one.logits for one in found]), 1.0, np.zeros(len(classes)))
         probabilities = self._ensemble.combine(members[:, :, None])[0]
         maps, crops = tuple(one.maps for one in found), tuple(one.views.squares for one in found)
         return Look(classes, probabilities, members, maps, crops, again)
-
-    def _see(
-        self, member: MemberPart, rgb: NDArray[np.uint8], mask: NDArray[np.bool_] | None, again: Box | None
-    ) -> _Seen:
-        views = lesion_views(rgb, mask, member.cleaning, member.crops, member.side, look=again)
-        graph = self._graphs[member.graph]
-        found = [graph({INPUT: prepare(square, member.input).image}) for square in views.squares]
-        logits, maps = (np.concatenate([one[name] for one in found]) for name in ("logits", "cams"))
-        return _Seen(views, logits, maps)
 
 
 def load_classifier(folder: str | Path, *, engine: EngineName | None = None) -> LesionClassifier:

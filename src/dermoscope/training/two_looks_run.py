@@ -17,7 +17,6 @@ from dermoscope.camnet.second_look import SecondLook, second_look
 from dermoscope.data.manifest import Record
 from dermoscope.evaluation.intervals import Estimate, grouped_bootstrap
 from dermoscope.evaluation.training_run import PREDICTIONS_NAME, TRAINING_NAME
-from dermoscope.images import read_mask
 from dermoscope.images.lesion_crops import Box
 from dermoscope.training.cam_data import CropData
 from dermoscope.training.cam_looking import Looked, crop_probabilities, look
@@ -37,6 +36,7 @@ from dermoscope.training.trainer_state import CheckpointError
 from dermoscope.training.two_looks_description import DESCRIPTION_NAME, FIRST, SECOND, TwoLooksDescription
 
 FOLD = "fold-{}"
+_HALF = 127
 LOOKS_NAME = "looks.csv"
 BeginRun = Callable[[Path], RunFolder]
 """Begins the run folder of one look."""
@@ -126,13 +126,25 @@ def train_two_looks(
         return place
 
     first = stage(FIRST, recipe.first, records, whole)
-    looked: dict[Key, tuple[NDArray[np.float32], NDArray[np.float32], Box]] = {}
+    looks: dict[Key, SecondLook] = {}
+    said: dict[Key, NDArray[np.float32]] = {}
 
     def collect(place: Path, chosen: Sequence[Record]) -> None:
         announce.on_stage(f"{place.name}: finding where to look again")
         found, boxes = _look(place, whole, chosen, recipe.first, threads)
-        for record, logits, cams, box in zip(chosen, found.logits[:, 0], found.cams[:, 0], boxes, strict=True):
-            looked[key_of(record)] = logits, cams, box
+        rows = whole.rows_of(chosen)
+        for number, (record, row) in enumerate(zip(chosen, rows, strict=True)):
+            logits, cams = found.logits[number, 0], found.cams[number, 0]
+            _, (masks,) = whole.rows(np.array([row]))
+            # By the map of the class that the network decides for: the true one would tell the second look the answer.
+            looks[key_of(record)] = second_look(
+                cams[int(logits.argmax())],
+                boxes[number],
+                recipe.look,
+                mask=masks[0] > _HALF,
+                random=np.random.default_rng([recipe.first.seed, *record.image_id.encode()]),
+            )
+            said[key_of(record)] = logits
 
     parts = _folds(recipe, [record for record in seen if record.split == "train"])
     for number, held in enumerate(parts, 1):
@@ -141,7 +153,6 @@ def train_two_looks(
         # Masks and crops are those of the whole manifest: a fold trains on some of them and looks at the rest.
         collect(stage(FOLD.format(number), recipe.first, others, whole), held)
     collect(first, [record for record in seen if record.split in PREDICTED or not parts])
-    looks = {key_of(record): _decided(recipe, record, *looked[key_of(record)]) for record in seen}
     boxes = {key: found.box for key, found in looks.items()}
     again = recipe.second_look
     crops = crops_of(again, records, cache / SECOND, masks, looks=boxes)
@@ -151,7 +162,7 @@ def train_two_looks(
     chosen = {split: images for split, images in chosen.items() if images}
     answers: dict[str, dict[str, NDArray[np.float64]]] = {}
     for split, images in chosen.items():
-        before = crop_probabilities(np.stack([looked[key_of(record)][0] for record in images]))
+        before = crop_probabilities(np.stack([said[key_of(record)] for record in images]))
         found, _ = _look(second, crops, images, again, threads)
         after = crop_probabilities(found.logits).mean(axis=1)
         answers[split] = {"first look": before, "second look": after, "average": (before + after) / 2}
@@ -234,17 +245,6 @@ def _look(
     found = look(network, data, len(recipe.crops.names), recipe.optimiser.batch_size, precision=recipe.precision)
     left, top, right, bottom = crops.boxes(rows)[:, 0].T.tolist()
     return found, list(zip(left, top, right, bottom, strict=True))
-
-
-def _decided(
-    recipe: TwoLooksRecipe, record: Record, logits: NDArray[np.float32], cams: NDArray[np.float32], view: Box
-) -> SecondLook:
-    """Where to look again, by the map of the class that the network decided for."""
-    mask = read_mask(record.mask_path) if recipe.look.rule == "mask" and record.mask_path else None
-    if recipe.look.rule == "mask" and mask is None:
-        raise ValueError(f"{record.image_id} has no mask in the manifest, which look.rule=mask needs")
-    random = np.random.default_rng([recipe.first.seed, *record.image_id.encode()])
-    return second_look(cams[int(logits.argmax())], view, recipe.look, mask=mask, random=random)
 
 
 def _compared(
