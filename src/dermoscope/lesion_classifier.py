@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError, model_validator
 
 from dermoscope.bundle import BundleError, FileName, GraphCheck, fingerprint_of, verified_sums
-from dermoscope.camnet.lesion_views import Cleaning, CropRules, lesion_views
+from dermoscope.camnet.lesion_views import Cleaning, CropRules, LesionViews, lesion_views
+from dermoscope.camnet.second_look import LookRules, SecondLook, second_look
 from dermoscope.encoders.inputs import InputContract, prepare
 from dermoscope.engine import EngineName, NamedGraph, Precision, compile_graph
 from dermoscope.ensemble.ensemble import Ensemble, EnsembleDescription
@@ -25,6 +26,7 @@ from dermoscope.heads.calibration import calibrated_probabilities
 DESCRIPTION = "classifier.json"
 INPUT, OUTPUTS = "image", ("logits", "cams", "feature")
 _LARGEST_DESCRIPTION = 4 * 2**20
+_HALF = 127
 
 
 class _Record(BaseModel):
@@ -56,6 +58,18 @@ class MemberPart(_Record):
     licence: str
 
 
+class FirstLookPart(_Record):
+    """Who says where the members look again.
+
+    Attributes:
+        member: A network with one view; its map of the class that it decides for tells where.
+        rules: How the square is found.
+    """
+
+    member: MemberPart
+    rules: LookRules
+
+
 class ClassifierDescription(_Record):
     """The contents of `classifier.json`.
 
@@ -67,6 +81,7 @@ class ClassifierDescription(_Record):
         definition: Name of the malignancy definition, where the question has one.
         members: The networks, in the order of the ensemble.
         ensemble: How their answers become one.
+        first_look: Who says where members with the view `look` look; none where no member has it.
         training_data: What was learnt from; what those images allow holds beside the licence of each member.
         graph_checks: How far each graph is from its torch module.
     """
@@ -78,6 +93,7 @@ class ClassifierDescription(_Record):
     definition: str = ""
     members: tuple[MemberPart, ...]
     ensemble: EnsembleDescription
+    first_look: FirstLookPart | None = None
     training_data: tuple[str, ...] = ()
     graph_checks: tuple[GraphCheck, ...] = ()
 
@@ -85,9 +101,31 @@ class ClassifierDescription(_Record):
     def _members_are_those_of_the_ensemble(self) -> ClassifierDescription:
         if tuple(member.name for member in self.members) != self.ensemble.members:
             raise ValueError("members: not those of the ensemble, in its order")
-        if any(member.crops.names != self.ensemble.crops for member in self.members):
+        names = {member.crops.names for member in self.members}
+        # Where some look again, each has a view of its own, and the ensemble knows only how many there are.
+        if names != {self.ensemble.crops} and (
+            self.first_look is None or {len(own) for own in names} != {len(self.ensemble.crops)}
+        ):
             raise ValueError("members: a member has other crops than the ensemble")
         return self
+
+    @model_validator(mode="after")
+    def _who_looks_again_is_told_where(self) -> ClassifierDescription:
+        again = any("look" in member.crops.names for member in self.members)
+        if again != (self.first_look is not None):
+            raise ValueError("first_look: belongs to members with the view look, and only there")
+        if self.first_look and self.first_look.member.crops.names not in (("whole",), ("full",)):
+            raise ValueError("first_look: its network must have one view, whole or full")
+        return self
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """What one network says of one image: `[C, K]`, `[C, K, h, w]`."""
+
+    views: LesionViews
+    logits: NDArray[np.float32]
+    maps: NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,6 +138,7 @@ class Look:
         members: `[M, C, K]`, what each member says of each crop.
         maps: Class activation maps `[C, K, h, w]` of each member, signed; over the square of the crop.
         crops: The squares `[C, side, side, 3]` of each member, as it saw them.
+        again: Where members with the view `look` looked, and why it is the whole view, if it is; none without them.
     """
 
     classes: tuple[str, ...]
@@ -107,6 +146,7 @@ class Look:
     members: NDArray[np.float64]
     maps: tuple[NDArray[np.float32], ...]
     crops: tuple[NDArray[np.uint8], ...]
+    again: SecondLook | None = None
 
 
 class LesionClassifier:
@@ -141,14 +181,16 @@ class LesionClassifier:
         sums = verified_sums(folder, DESCRIPTION)
         self.description = _read(folder / DESCRIPTION)
         self.fingerprint = fingerprint_of(sums)
-        for member in self.description.members:
-            if member.graph not in sums:
-                raise BundleError(f"{folder / 'SHA256SUMS'} does not list the graph {member.graph}")
+        first = self.description.first_look
+        graphs = {member.graph for member in (*self.description.members, *([first.member] if first else []))}
+        for graph in sorted(graphs):
+            if graph not in sums:
+                raise BundleError(f"{folder / 'SHA256SUMS'} does not list the graph {graph}")
         self._ensemble = Ensemble(self.description.ensemble)
-        self._graphs: list[NamedGraph] = [
-            compile_graph(folder / member.graph, engine=engine, precision=precision, threads=threads, streams=streams)
-            for member in self.description.members
-        ]
+        self._graphs: dict[str, NamedGraph] = {
+            graph: compile_graph(folder / graph, engine=engine, precision=precision, threads=threads, streams=streams)
+            for graph in sorted(graphs)
+        }
 
     def look(self, rgb: NDArray[np.uint8], mask: NDArray[np.bool_] | None) -> Look:
         """Classify one image.
@@ -162,17 +204,32 @@ class LesionClassifier:
         """
         if mask is not None and mask.shape != rgb.shape[:2]:
             raise ValueError(f"mask is {mask.shape}, the image {rgb.shape[:2]}; they must have one size")
-        answers, maps, crops = [], [], []
-        for member, graph in zip(self.description.members, self._graphs, strict=True):
-            squares, _ = lesion_views(rgb, mask, member.cleaning, member.crops, member.side)
-            found = [graph({INPUT: prepare(square, member.input).image}) for square in squares]
-            answers.append(np.concatenate([one["logits"] for one in found]))
-            maps.append(np.concatenate([one["cams"] for one in found]))
-            crops.append(squares)
+        views: dict[tuple[Cleaning, CropRules, int], LesionViews] = {}
+        seen: dict[str, _Seen] = {}
+        again = None
+
+        def see(member: MemberPart) -> _Seen:
+            key = member.cleaning, member.crops, member.side  # members that want the same squares share them
+            if key not in views:
+                views[key] = lesion_views(rgb, mask, *key, look=again.box if again else None)
+            graph = self._graphs[member.graph]
+            found = [graph({INPUT: prepare(square, member.input).image}) for square in views[key].squares]
+            return _Seen(views[key], *(np.concatenate([one[name] for one in found]) for name in ("logits", "cams")))
+
+        if first := self.description.first_look:
+            one = seen[first.member.graph] = see(first.member)
+            lesion = one.views.masks[0] > _HALF
+            decided = one.maps[0, int(one.logits[0].argmax())]
+            again = second_look(decided, one.views.boxes[0], first.rules, mask=lesion)
+        for member in self.description.members:
+            if member.graph not in seen:
+                seen[member.graph] = see(member)
+        found = [seen[member.graph] for member in self.description.members]
         classes = self.description.ensemble.classes
-        members = calibrated_probabilities(np.stack(answers), 1.0, np.zeros(len(classes)))
+        members = calibrated_probabilities(np.stack([one.logits for one in found]), 1.0, np.zeros(len(classes)))
         probabilities = self._ensemble.combine(members[:, :, None])[0]
-        return Look(classes, probabilities, members, tuple(maps), tuple(crops))
+        maps, crops = tuple(one.maps for one in found), tuple(one.views.squares for one in found)
+        return Look(classes, probabilities, members, maps, crops, again)
 
 
 def load_classifier(folder: str | Path, *, engine: EngineName | None = None) -> LesionClassifier:

@@ -69,7 +69,7 @@ def row_of(record: Record, networks: dict[str, tuple[CAMModelDescription, CAMNet
     assert record.mask_path is not None
     rgb, mask = decode(record.path).rgb, read_mask(record.mask_path)
     description, _ = next(iter(networks.values()))
-    squares, masks = lesion_views(rgb, mask, description.cleaning, CropRules(), SIDE)
+    squares, masks, _ = lesion_views(rgb, mask, description.cleaning, CropRules(), SIDE)
     cells = [squares[0], np.repeat(masks[0][..., None], 3, axis=2)]
     for described, network in networks.values():
         with torch.inference_mode():

@@ -95,8 +95,8 @@ def test_what_is_damaged_is_refused(world: Path, tmp_path: Path) -> None:
         write_sums(folder)
         with pytest.raises(BundleError, match=message):
             LesionClassifier(folder)
-    (folder / "member-1.onnx").unlink()
-    with pytest.raises(BundleError, match=r"member-1\.onnx"):
+    (folder / "network-1.onnx").unlink()
+    with pytest.raises(BundleError, match=r"network-1\.onnx"):
         LesionClassifier(folder)
 
 

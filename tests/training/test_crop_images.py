@@ -12,7 +12,8 @@ from dermoscope.camnet.lesion_views import lesion_views
 from dermoscope.cli import main
 from dermoscope.data.manifest import Record
 from dermoscope.images import decode, read_mask
-from dermoscope.training.crop_images import CropCache
+from dermoscope.images.lesion_crops import cut
+from dermoscope.training.crop_images import CropCache, key_of
 from dermoscope.training.kept_arrays import CacheError
 from tests.training.tiny_crops import diagnosed, small_recipe
 
@@ -25,17 +26,17 @@ def records(tmp_path: Path) -> list[Record]:
 def test_a_cache_gives_what_was_cut(tmp_path: Path, records: list[Record]) -> None:
     recipe = small_recipe()
     cache = CropCache(tmp_path / "cache", records, recipe)
-    assert (cache.side, cache.missing) == (80, 4)
+    assert (cache.side, cache.missing()) == (80, 4)
     assert cache.try_one() > 0
-    assert cache.missing == 4
+    assert cache.missing() == 4
     cache.fill()
-    assert cache.missing == 0
+    assert cache.missing() == 0
     crops, masks = cache.rows(np.array([2, 0]))
     mask = read_mask(records[2].mask_path or Path())
-    squares, lesions = lesion_views(decode(records[2].path).rgb, mask, recipe.cleaning, recipe.crops, 80)
+    squares, lesions, _ = lesion_views(decode(records[2].path).rgb, mask, recipe.cleaning, recipe.crops, 80)
     np.testing.assert_array_equal(crops[0], squares)
     np.testing.assert_array_equal(masks[0], lesions)
-    assert CropCache(tmp_path / "cache", records, recipe).missing == 0
+    assert CropCache(tmp_path / "cache", records, recipe).missing() == 0
 
 
 @pytest.mark.parametrize(
@@ -95,7 +96,7 @@ def test_squares_without_masks_are_not_taken_for_those_with(tmp_path: Path, reco
     cache = CropCache(tmp_path / "other", records, small_recipe(*plain, f"crops.masks={masks}"))
     cache.fill()
     assert cache.rows(np.arange(len(records)))[1].any()
-    assert CropCache(tmp_path / "other", records, focused).missing == 0
+    assert CropCache(tmp_path / "other", records, focused).missing() == 0
 
 
 def test_another_image_under_the_same_name_is_noticed(tmp_path: Path, records: list[Record]) -> None:
@@ -111,3 +112,30 @@ def test_a_mask_of_another_size_is_named(tmp_path: Path, records: list[Record]) 
     cache = CropCache(tmp_path / "cache", records, small_recipe())
     with pytest.raises(ValueError, match=r"lesion_0_mask\.png is 9x9, its image .* is 64x48"):
         cache.fill()
+
+
+def test_some_images_are_cut_and_others_later(tmp_path: Path, records: list[Record]) -> None:
+    cache = CropCache(tmp_path / "cache", records, small_recipe())
+    some = cache.rows_of([records[2], records[0]])
+    assert some.tolist() == [2, 0]
+    seen: list[tuple[int, int]] = []
+    cache.fill(some, on_progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(2, 2)]
+    assert cache.missing(some) == 0
+    assert cache.missing() == len(records) - 2
+    assert cache.rows(np.array([0]))[0].any()
+    assert not cache.rows(np.array([1]))[0].any()
+
+
+def test_where_a_network_looks_again_is_cut(tmp_path: Path, records: list[Record]) -> None:
+    recipe = small_recipe("crops.names=[look]", "crops.masks=none", "loss.lesion_focus=0", "crops.room=1")
+    looks = {key_of(record): (number, 2, number + 30, 32) for number, record in enumerate(records)}
+    cache = CropCache(tmp_path / "cache", records, recipe, looks=looks)
+    cache.fill()
+    assert cache.boxes(np.array([3, 1])).tolist() == [[[3, 2, 33, 32]], [[1, 2, 31, 32]]]
+    np.testing.assert_array_equal(
+        cache.rows(np.array([1]))[0][0, 0], cut(decode(records[1].path).rgb, looks[key_of(records[1])], 64)
+    )
+    others = {**looks, key_of(records[0]): (0, 0, 20, 20)}
+    with pytest.raises(CacheError, match=r"made of other images or settings"):
+        CropCache(tmp_path / "cache", records, recipe, looks=others)

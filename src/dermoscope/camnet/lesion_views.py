@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple, get_args
 
 import cv2
 import numpy as np
@@ -13,7 +13,14 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from dermoscope.images import remove_outer_circle
 from dermoscope.images.colour_constancy import shades_of_gray
 from dermoscope.images.hair import remove_hair
-from dermoscope.images.lesion_crops import CROPS, Crop, cut, lesion_crops
+from dermoscope.images.lesion_crops import CROPS, Box, cut, lesion_crops
+
+View = Literal["tight", "middle", "full", "whole", "look"]
+"""The three squares of `dermoscope.images.lesion_crops`; the whole image, squashed; and where a network looks again."""
+
+VIEWS: tuple[View, ...] = get_args(View)
+AROUND_THE_LESION = frozenset({"tight", "middle"})
+"""Views that need a lesion mask."""
 
 
 class _Rules(BaseModel):
@@ -38,21 +45,35 @@ class CropRules(_Rules):
     """Squares that are cut out of each image.
 
     Attributes:
-        names: Which; more than one needs a mask.
+        names: Which; `tight` and `middle` need a mask, `look` needs a box from a network that has looked before.
         middle: Size of the middle square; see `dermoscope.images.lesion_crops`.
         margin: Room around the lesion in the tight square, as a share of the lesion's side.
     """
 
-    names: Annotated[tuple[Crop, ...], Field(min_length=1)] = ("full",)
+    names: Annotated[tuple[View, ...], Field(min_length=1)] = ("full",)
     middle: Literal["geometric", "arithmetic"] | Annotated[float, Field(gt=0.0, le=1.0)] = "geometric"
     margin: Annotated[float, Field(ge=0.0)] = 0.0
 
     @field_validator("names")
     @classmethod
-    def _each_once(cls, names: tuple[Crop, ...]) -> tuple[Crop, ...]:
+    def _each_once(cls, names: tuple[View, ...]) -> tuple[View, ...]:
         if len(set(names)) < len(names):
-            raise ValueError(f"a crop stands there twice; known: {', '.join(CROPS)}")
+            raise ValueError(f"a crop stands there twice; known: {', '.join(VIEWS)}")
         return names
+
+
+class LesionViews(NamedTuple):
+    """C squares of an image.
+
+    Attributes:
+        squares: `[C, side, side, 3]`, 8-bit.
+        masks: `[C, side, side]`, 255 on the lesion.
+        boxes: Where each was cut, in pixels of the image as it came.
+    """
+
+    squares: NDArray[np.uint8]
+    masks: NDArray[np.uint8]
+    boxes: tuple[Box, ...]
 
 
 def lesion_views(
@@ -63,7 +84,8 @@ def lesion_views(
     side: int,
     *,
     find: Callable[[NDArray[np.uint8]], NDArray[np.bool_]] | None = None,
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    look: Box | None = None,
+) -> LesionViews:
     """Clean an image and cut its C squares.
 
     Args:
@@ -73,15 +95,19 @@ def lesion_views(
         rules: Which squares.
         side: Of every square, in pixels.
         find: Finds the lesion of a cleaned image that comes without a mask.
+        look: What the view `look` shows, in pixels of the image as it came.
 
     Returns:
-        Squares `[C, side, side, 3]`, and their masks `[C, side, side]`, 255 on the lesion. Without a lesion all squares
-        are the largest one.
+        The squares; without a lesion, those around it are the largest one.
+
+    Raises:
+        ValueError: If `look` is wanted and not given, or lies outside the image.
     """
+    edge = 0, 0
     if cleaning.outer_circle:
         removal = remove_outer_circle(rgb)
         left, top, right, bottom = removal.box
-        rgb = removal.rgb
+        rgb, edge = removal.rgb, (left, top)
         mask = None if mask is None else mask[top:bottom, left:right]
     if cleaning.hair:
         rgb = remove_hair(rgb).rgb
@@ -89,12 +115,25 @@ def lesion_views(
         rgb = shades_of_gray(rgb)
     if mask is None:
         mask = find(rgb) if find else np.zeros(rgb.shape[:2], np.bool_)
-    boxes = lesion_crops(mask, middle=rules.middle, margin=rules.margin)
+    height, width = rgb.shape[:2]
+    around = lesion_crops(mask, middle=rules.middle, margin=rules.margin)
+    places: dict[View, Box] = {"whole": (0, 0, width, height), **{name: around[name] for name in CROPS}}
+    if "look" in rules.names:
+        if look is None:
+            raise ValueError("the view look needs a box from a network that has looked before")
+        places["look"] = _moved(look, edge, width, height)
     shades = np.where(mask, np.uint8(255), np.uint8(0))
-    squares, lesions = [], []
+    squares, lesions, boxes = [], [], []
     for name in rules.names:
-        left, top, right, bottom = boxes[name]
-        squares.append(cut(rgb, boxes[name], side))
+        left, top, right, bottom = places[name]
+        squares.append(cut(rgb, places[name], side))
         way = cv2.INTER_AREA if side < right - left else cv2.INTER_LINEAR
         lesions.append(cv2.resize(shades[top:bottom, left:right], (side, side), interpolation=way))
-    return np.stack(squares), np.stack(lesions).astype(np.uint8)
+        boxes.append((left + edge[0], top + edge[1], right + edge[0], bottom + edge[1]))
+    return LesionViews(np.stack(squares), np.stack(lesions).astype(np.uint8), tuple(boxes))
+
+
+def _moved(box: Box, edge: tuple[int, int], width: int, height: int) -> Box:
+    """A box of the image as it came in pixels of the cleaned one, of which it may stick out by what was cut off."""
+    left, top, right, bottom = (value - edge[place % 2] for place, value in enumerate(box))
+    return max(0, left), max(0, top), min(width, right), min(height, bottom)

@@ -80,7 +80,7 @@ def second_look(
             would tell the second look the answer.
         view: What the network saw, in pixels of the image.
         rules: How the square is found.
-        mask: `[H, W]`, true on the lesion; for the rule `mask`.
+        mask: `[h, w]` of any size over the view, true on the lesion; for the rule `mask`.
         random: Draws the place; for the rule `random`.
 
     Returns:
@@ -100,7 +100,12 @@ def second_look(
     if rules.rule == "mask":
         if mask is None:
             raise ValueError("the rule 'mask' needs a mask")
-        return SecondLook(lesion_crops(mask, margin=rules.margin)["tight"]) if mask.any() else _whole(view, "no lesion")
+        if not mask.any():
+            return _whole(view, "no lesion")
+        size = right - left, bottom - top
+        over = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
+        x, y, x_end, y_end = lesion_crops(over, margin=rules.margin)["tight"]
+        return SecondLook((left + x, top + y, left + x_end, top + y_end))
     if not (cam > 0).any():
         return _whole(view, "no evidence")
     fine = cv2.resize(np.asarray(cam, np.float32), (_GRID, _GRID), interpolation=cv2.INTER_LINEAR)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dermoscope.cli.evaluations import OnStep
     from dermoscope.training.head_metrics import HeadEpoch
     from dermoscope.training.head_run import TrainedHead
-    from dermoscope.training.recipes import AnyRecipe, Recipe
+    from dermoscope.training.recipes import AnyRecipe, CAMRecipe, MaskRecipe, Recipe, TwoLooksRecipe
 
 Switch = Annotated[bool, Parameter(show_default=False)]
 Several = Annotated[tuple[str, ...], Parameter(show_default=False)]
@@ -74,11 +74,12 @@ def train(
 
     Recipes for heads: gate, group, malignancy (ours), graz-gate, graz-group, graz-malignancy (as published); for masks:
     skinsam-decoder, skinsam-lora, skinsam-full, and unet, which needs no SAM; for networks with class activation maps:
-    cam-binary, cam-three-class (ours), girona-binary, girona-three-class (as published); for ensembles:
-    ensemble-binary, ensemble-three-class; or a YAML file. Time and memory of a training of images are measured and
-    printed before it starts. Writes recipe.yaml, run.json, metrics.jsonl, checkpoints, and what was trained; but for
-    masks also predictions.csv for dermoscope evaluate. Training is refused where images of one lesion lie in two
-    splits. After an interruption, the same command with --resume goes on and gives the very same numbers.
+    cam-binary, cam-three-class (ours), girona-binary, girona-three-class (as published); for networks that look, crop
+    and look again: cam-crop-isic2017; for ensembles: ensemble-binary, ensemble-three-class; or a YAML file. Time and
+    memory of a training of images are measured and printed before it starts. Writes recipe.yaml, run.json,
+    metrics.jsonl, checkpoints, and what was trained; but for masks also predictions.csv for dermoscope evaluate.
+    Training is refused where images of one lesion lie in two splits. After an interruption, the same command with
+    --resume goes on and gives the very same numbers.
 
     Needs the training extra and, for heads, the store: pip install "dermoscope[train,store]".
 
@@ -110,16 +111,14 @@ def train(
     """
     from dermoscope.batch.errors import OutputError
     from dermoscope.features.errors import FeatureError, StoreError
-    from dermoscope.training.recipes import CAMRecipe, EnsembleRecipe, MaskRecipe
+    from dermoscope.training.recipes import CAMRecipe, EnsembleRecipe, MaskRecipe, TwoLooksRecipe
 
     if resamples < 1 or jobs < 1:
         return fail("--resamples and --jobs: must be at least 1", ExitCode.USAGE)
     try:
         chosen = _chosen(recipe, variant, set_, out, resume=resume)
-        if masks is not None and isinstance(chosen, CAMRecipe) and chosen.crops.masks != "folder":
-            if any(change.startswith("crops.masks=") for change in set_):
-                raise UsageError(f"--masks: crops.masks is {chosen.crops.masks}; leave one of the two out")
-            set_ = (*set_, "crops.masks=folder")
+        if masks is not None and isinstance(chosen, CAMRecipe | TwoLooksRecipe):
+            set_ = _with_masks_of_a_folder(chosen, set_)
             chosen = _chosen(recipe, variant, set_, out, resume=resume)
         _check_processes(chosen)
         order = Order(recipe, manifest, out, variant, set_, allow_leaks, prints, resamples, jobs)
@@ -131,20 +130,26 @@ def train(
             order_ensemble(order, chosen, member, quiet=quiet)
             return ExitCode.DONE
         _refuse({"--member": member or None}, "is for ensembles")
-        if isinstance(chosen, MaskRecipe | CAMRecipe):
+        if isinstance(chosen, MaskRecipe | CAMRecipe | TwoLooksRecipe):
             _refuse({"--store": store, "--encoder": encoder}, "is for recipes of heads")
             if weights is None:
-                raise _without_weights(chosen.model.backbone if isinstance(chosen, CAMRecipe) else chosen.model.encoder)
-            if isinstance(chosen, CAMRecipe):
-                from dermoscope.cli.train_cams import order_network
-
-                _refuse({"--start": start}, "is for recipes of masks")
-                order_network(order, chosen, weights, cache or out / "cache", masks, quiet=quiet)
-            else:
+                raise _without_weights(_network_of(chosen))
+            cache = cache or out / "cache"
+            if isinstance(chosen, MaskRecipe):
                 from dermoscope.cli.train_masks import order_masks
 
                 _refuse({"--masks": masks}, "is for networks with class activation maps")
-                order_masks(order, chosen, weights, cache or out / "cache", start, quiet=quiet)
+                order_masks(order, chosen, weights, cache, start, quiet=quiet)
+                return ExitCode.DONE
+            _refuse({"--start": start}, "is for recipes of masks")
+            if isinstance(chosen, CAMRecipe):
+                from dermoscope.cli.train_cams import order_network
+
+                order_network(order, chosen, weights, cache, masks, quiet=quiet)
+            else:
+                from dermoscope.cli.train_looks import order_looks
+
+                order_looks(order, chosen, weights, cache, masks, quiet=quiet)
             return ExitCode.DONE
         _refuse({"--weights": weights, "--cache": cache, "--start": start}, "is for recipes of masks and networks")
         _refuse({"--masks": masks}, "is for networks with class activation maps")
@@ -178,6 +183,29 @@ def _check_processes(chosen: AnyRecipe) -> None:
 
     if int(os.environ.get("WORLD_SIZE", "1")) > 1 and not isinstance(chosen, CAMRecipe):
         raise UsageError(f"{chosen.name}: is trained in one process; start it without torchrun")
+
+
+def _with_masks_of_a_folder(recipe: CAMRecipe | TwoLooksRecipe, changes: tuple[str, ...]) -> tuple[str, ...]:
+    """Changes with the one that `--masks` stands for."""
+    from dermoscope.training.recipes import TwoLooksRecipe
+
+    key, network = (
+        ("first.crops.masks", recipe.first) if isinstance(recipe, TwoLooksRecipe) else ("crops.masks", recipe)
+    )
+    if network.crops.masks == "folder":
+        return changes
+    if any(change.startswith(f"{key}=") for change in changes):
+        raise UsageError(f"--masks: {key} is {network.crops.masks}; leave one of the two out")
+    return (*changes, f"{key}=folder")
+
+
+def _network_of(recipe: MaskRecipe | CAMRecipe | TwoLooksRecipe) -> str:
+    """Name of the network that weights are for."""
+    from dermoscope.training.recipes import MaskRecipe, TwoLooksRecipe
+
+    if isinstance(recipe, MaskRecipe):
+        return recipe.model.encoder
+    return (recipe.first if isinstance(recipe, TwoLooksRecipe) else recipe).model.backbone
 
 
 def _without_weights(network: str) -> UsageError:

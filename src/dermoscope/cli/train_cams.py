@@ -31,7 +31,7 @@ def order_network(
     """
     from dermoscope.cli.evaluations import steps
     from dermoscope.cli.training_progress import TrainingProgress
-    from dermoscope.training.cam_run import Announcements, train_network
+    from dermoscope.training.cam_run import Announcements, crops_of, train_network
     from dermoscope.training.processes import Processes
 
     processes = Processes()
@@ -57,14 +57,14 @@ def order_network(
                 recipe,
                 records,
                 weights,
-                cache,
+                crops_of(recipe, records, cache, masks),
                 run,
                 order.out,
-                masks=masks,
                 announce=announce,
                 threads=order.jobs,
                 resamples=order.resamples,
             )
+    processes.leave()
     if not quiet:
         _print(trained, recipe, order)
 

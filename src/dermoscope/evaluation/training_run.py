@@ -13,7 +13,7 @@ from dermoscope.evaluation.problems import InputError, Problem
 PREDICTIONS_NAME = "predictions.csv"
 TRAINING_NAME = "training.json"
 _METRICS_NAME, _HEAD_NAME = "metrics.jsonl", "head.json"
-_OF_NETWORKS = ("network.json", "ensemble.json")
+_OF_NETWORKS = ("network.json", "looks.json", "ensemble.json")
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,8 @@ class CropData:
     """Crops of N images, C of each, read and changed on the processor's idle moments.
 
     Args:
-        cache: The crops, all of them there.
+        cache: The crops, those of the N images there when they are asked for.
+        rows: Where the N images lie in it; all of it if left out.
         contract: How the network wants its images; its map size is the grid of the masks.
         augmentation: How crops are changed where an epoch is given.
         seed: Of the changes.
@@ -53,15 +54,23 @@ class CropData:
     """
 
     def __init__(
-        self, cache: CropCache, contract: InputContract, augmentation: AugmentationPart, *, seed: int, threads: int = 2
+        self,
+        cache: CropCache,
+        contract: InputContract,
+        augmentation: AugmentationPart,
+        *,
+        rows: NDArray[np.intp] | None = None,
+        seed: int,
+        threads: int = 2,
     ) -> None:
         self.contract = contract
+        self._rows = np.arange(len(cache.records)) if rows is None else rows
         self._cache, self._augmentation, self._seed = cache, augmentation, seed
         self._pool = ThreadPoolExecutor(threads)
 
     def __len__(self) -> int:
         """Number of images."""
-        return len(self._cache.records)
+        return len(self._rows)
 
     def batches(self, crops: int, samples: Sequence[NDArray[np.intp]], epoch: int | None) -> Iterator[CropBatch]:
         """Batches in order, the next ones made while one is used.
@@ -75,7 +84,7 @@ class CropData:
 
     def _batch(self, crops: int, samples: NDArray[np.intp], epoch: int | None) -> CropBatch:
         images, chosen = np.divmod(samples, crops)
-        squares, masks = self._cache.rows(images)
+        squares, masks = self._cache.rows(self._rows[images])
         rows = zip(squares, masks, chosen.tolist(), samples.tolist(), strict=True)
         made = [self._crop(square[crop], mask[crop], sample, epoch) for square, mask, crop, sample in rows]
         pixels, lesions = (np.stack(part) for part in zip(*made, strict=True))

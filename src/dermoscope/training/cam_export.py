@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from pydantic import ValidationError
 from torch import Tensor, nn
 
 from dermoscope import __version__
@@ -16,6 +18,7 @@ from dermoscope.batch.files import replace_file, writing_to
 from dermoscope.bundle import GraphCheck, write_sums
 from dermoscope.camnet.lesion_views import CropRules, lesion_views
 from dermoscope.camnet.network import CAMNetwork
+from dermoscope.camnet.second_look import LookRules
 from dermoscope.encoders.inputs import prepare
 from dermoscope.ensemble.ensemble import Ensemble, EnsembleDescription
 from dermoscope.lesion_classifier import (
@@ -23,14 +26,17 @@ from dermoscope.lesion_classifier import (
     INPUT,
     OUTPUTS,
     ClassifierDescription,
+    FirstLookPart,
     LesionClassifier,
     MemberPart,
 )
-from dermoscope.training.cam_description import DESCRIPTION_NAME, CAMModelDescription
+from dermoscope.training.cam_description import DESCRIPTION_NAME, CAMModelDescription, CAMRunError
 from dermoscope.training.cam_model_file import load_cam_run
 from dermoscope.training.ensemble_run import ENSEMBLE_NAME, MEMBERS_NAME
 from dermoscope.training.mask_graph_checks import compared
 from dermoscope.training.onnx_graph import export_onnx
+from dermoscope.training.two_looks_description import DESCRIPTION_NAME as LOOKS_NAME
+from dermoscope.training.two_looks_description import FIRST, SECOND, TwoLooksDescription
 
 Images = Sequence[NDArray[np.uint8]]
 
@@ -48,15 +54,15 @@ class _Outputs(nn.Module):
 
 
 def is_classifier_run(run: Path) -> bool:
-    """Whether a folder is the run of a network with class activation maps, or of an ensemble of them."""
-    return (run / DESCRIPTION_NAME).is_file() or (run / ENSEMBLE_NAME).is_file()
+    """Whether a folder is the run of a network with class activation maps, of two looks, or of an ensemble."""
+    return any((run / name).is_file() for name in (DESCRIPTION_NAME, LOOKS_NAME, ENSEMBLE_NAME))
 
 
 def export_classifier(run: Path, out: Path, *, images: Images = (), name: str = "") -> LesionClassifier:
     """Write what a run trained as a folder of graphs.
 
     Args:
-        run: Run of a network, or of an ensemble.
+        run: Run of a network, of a network that looks twice, or of an ensemble.
         out: Folder to write; it must not exist.
         images: RGB images `[H, W, 3]` to compare the graphs with torch on.
         name: Of the classifier; by default that of the run's folder.
@@ -64,27 +70,26 @@ def export_classifier(run: Path, out: Path, *, images: Images = (), name: str = 
     Raises:
         CAMRunError: If the run is not finished, or damaged.
         EnsembleError: If its ensemble is damaged.
+        ValueError: If its second look is at a random place.
         OutputError: If the folder cannot be written.
     """
-    if (run / ENSEMBLE_NAME).is_file():
-        ensemble = Ensemble.load(run / ENSEMBLE_NAME).description
-        runs = [run / MEMBERS_NAME / member for member in ensemble.members]
-    else:
-        ensemble, runs = None, [run]
-    networks = [load_cam_run(member) for member in runs]
+    plan = _plan(run)
+    networks = [load_cam_run(member) for member in plan.runs]
     first, _ = networks[0]
-    ensemble = ensemble or _alone(run.resolve().name, first)
+    ensemble = plan.ensemble or _alone(run.resolve().name, networks[-1][0], plan)
     draft = out.with_name(f".draft.{out.name}")
     shutil.rmtree(draft, ignore_errors=True)  # of an export that was killed
     try:
         with writing_to(out):
             draft.mkdir(parents=True)
-            members: list[MemberPart] = []
+            parts: list[MemberPart] = []
             checks: list[GraphCheck] = []
-            for number, (member, (trained, network)) in enumerate(zip(ensemble.members, networks, strict=True)):
+            # Who looks first and does not answer is no member.
+            names = [FIRST, *ensemble.members] if len(networks) > len(ensemble.members) else ensemble.members
+            for number, (member, (trained, network)) in enumerate(zip(names, networks, strict=True)):
                 # Members are named by people; files are not.
-                graph = f"member-{number + 1}.onnx"
-                members.append(_member(member, graph, trained))
+                graph = f"network-{number + 1}.onnx"
+                parts.append(_member(member, graph, trained))
                 size = trained.contract.size
                 module = _Outputs(network.to(memory_format=torch.contiguous_format)).eval()  # type: ignore[call-overload]
                 export_onnx(module, {INPUT: torch.rand(1, 3, size, size)}, OUTPUTS, draft / graph)
@@ -95,8 +100,9 @@ def export_classifier(run: Path, out: Path, *, images: Images = (), name: str = 
                 version=__version__,
                 task=first.task,
                 definition=first.definition,
-                members=tuple(members),
+                members=tuple(parts[-len(ensemble.members) :]),
                 ensemble=ensemble,
+                first_look=plan.rules and FirstLookPart(member=parts[0], rules=plan.rules),
                 training_data=_learnt(networks),
                 graph_checks=tuple(checks),
             )
@@ -109,13 +115,46 @@ def export_classifier(run: Path, out: Path, *, images: Images = (), name: str = 
     return LesionClassifier(out)
 
 
-def _alone(name: str, trained: CAMModelDescription) -> EnsembleDescription:
-    """An ensemble of one, whose crops are averaged."""
+@dataclass(frozen=True)
+class _Plan:
+    """Whose networks are written.
+
+    Attributes:
+        runs: Theirs; where one looks first, it is the first.
+        ensemble: How they become one; none for one network, or one that looks twice.
+        rules: How the square of a second look is found; none without one.
+        average: Whether both looks answer.
+    """
+
+    runs: list[Path]
+    ensemble: EnsembleDescription | None = None
+    rules: LookRules | None = None
+    average: bool = False
+
+
+def _plan(run: Path) -> _Plan:
+    if (run / ENSEMBLE_NAME).is_file():
+        ensemble = Ensemble.load(run / ENSEMBLE_NAME).description
+        return _Plan([run / MEMBERS_NAME / member for member in ensemble.members], ensemble)
+    if not (run / LOOKS_NAME).is_file():
+        return _Plan([run])
+    try:
+        looks = TwoLooksDescription.model_validate_json((run / LOOKS_NAME).read_bytes())
+    except ValidationError as error:
+        raise CAMRunError(f"{run / LOOKS_NAME}: {error.errors()[0]['msg']}; train again") from None
+    if looks.look.rule == "random":
+        raise ValueError(f"{run} looks again at a random place, which is there to be compared with and not to be used")
+    return _Plan([run / FIRST, run / SECOND], rules=looks.look, average=looks.answer == "average")
+
+
+def _alone(name: str, trained: CAMModelDescription, plan: _Plan) -> EnsembleDescription:
+    """An ensemble of one, whose crops are averaged, or of both looks."""
+    both = plan.average
     return EnsembleDescription(
         schema_version=1,
         classes=trained.classes,
-        members=(name,),
-        crops=trained.crops.names,
+        members=(FIRST, SECOND) if both else (name,),
+        crops=("view",) if both else trained.crops.names,
         across="together",
         rule="mean",
     )
@@ -148,7 +187,7 @@ def _checks(module: nn.Module, path: Path, trained: CAMModelDescription, images:
     """How far the graph is from torch, on the full squares of some images."""
     crops = CropRules(names=("full",))
     side = trained.crops.side(trained.contract.size)
-    squares = [lesion_views(image, None, trained.cleaning, crops, side)[0][0] for image in images]
+    squares = [lesion_views(image, None, trained.cleaning, crops, side).squares[0] for image in images]
     inputs = [{INPUT: prepare(square, trained.contract).image} for square in squares]
     with torch.inference_mode():
         answers = [

@@ -19,9 +19,11 @@ from dermoscope.encoders.weights import weights_sha256
 from dermoscope.evaluation.intervals import Estimate, grouped_bootstrap
 from dermoscope.evaluation.report.maps_part import MAPS_NAME
 from dermoscope.evaluation.training_run import PREDICTIONS_NAME, TRAINING_NAME
+from dermoscope.images.lesion_crops import Box
 from dermoscope.training.cam_data import CropData
 from dermoscope.training.cam_description import CROPS_NAME, DESCRIPTION_NAME, MODEL_NAME, CAMModelDescription
 from dermoscope.training.cam_looking import Looked, crop_probabilities
+from dermoscope.training.cam_model_file import load_cam_run
 from dermoscope.training.cam_network import build_network, network_contract
 from dermoscope.training.cam_tables import crops_table, map_rows, maps_table
 from dermoscope.training.cam_trainer import (
@@ -31,7 +33,7 @@ from dermoscope.training.cam_trainer import (
     OnStep,
 )
 from dermoscope.training.class_scores import validation_scores
-from dermoscope.training.crop_images import CropCache
+from dermoscope.training.crop_images import CropCache, Key
 from dermoscope.training.evaluation_notes import evaluation_notes
 from dermoscope.training.head_data import PREDICTED, DataError
 from dermoscope.training.head_metrics import HeadEpoch
@@ -98,11 +100,11 @@ def train_network(
     recipe: CAMRecipe,
     records: Sequence[Record],
     weights: Path,
-    cache: Path,
+    cache: CropCache,
     run: RunFolder | None,
     folder: Path,
     *,
-    masks: Path | None = None,
+    start: Path | None = None,
     announce: Announcements | None = None,
     threads: int = 2,
     resamples: int = 1000,
@@ -121,10 +123,10 @@ def train_network(
         recipe: What to do.
         records: The manifest, with splits.
         weights: Pretrained weights of the backbone, in timm's names.
-        cache: Folder for crops; it may be removed afterwards.
+        cache: Crops of these images, and perhaps of others; see `crops_of`.
         run: The run folder, begun; the caller leaves its context. None in a process that is not the first.
         folder: Where that is.
-        masks: Folder of predicted masks, for a recipe that takes them from one.
+        start: Run of a network of the same recipe, whose weights take the place of the pretrained ones.
         announce: What to call on the way.
         threads: Crops changed at once.
         resamples: Of the bootstrap.
@@ -144,20 +146,20 @@ def train_network(
     chosen = {split: _answered(task, records, split) for split in ("train", *PREDICTED)}
     chosen = {split: part for split, part in chosen.items() if part}
     labels = {split: np.array([task.label(record) for record in part], np.int64) for split, part in chosen.items()}
-    _check(task, labels)
-    network = build_network(recipe, weights)
+    _check(recipe, labels)
+    network = build_network(recipe, weights) if start is None else load_cam_run(start)[1].train()
     contract = network_contract(recipe, network)
-    with processes.one_at_a_time():
-        caches = {split: CropCache(cache / split, part, recipe, masks) for split, part in chosen.items()}
+    rows = {split: cache.rows_of(part) for split, part in chosen.items()}
     crops = {
         split: CropData(
-            kept,
+            cache,
             contract,
             recipe.augmentation if split == "train" else NO_AUGMENTATION,
+            rows=own,
             seed=recipe.seed,
             threads=threads,
         )
-        for split, kept in caches.items()
+        for split, own in rows.items()
     }
     if run:
         # Written once there is something to learn from: what failed before that may simply begin again.
@@ -180,16 +182,17 @@ def train_network(
         on_step=announce.on_step,
     )
     announce.on_stage("trying a few steps")
-    announce.on_forecast(_forecast(recipe, trainer, caches))
+    every = np.concatenate(list(rows.values()))
+    announce.on_forecast(_forecast(recipe, trainer, cache, every))
+    announce.on_stage("cutting crops")
     with processes.one_at_a_time():
-        for split, kept in caches.items():
-            announce.on_stage(f"cutting crops of {split}")
-            kept.fill(threads=threads, on_progress=announce.on_crops)
+        cache.fill(every, threads=threads, on_progress=announce.on_crops)
     announce.on_stage("training")
-    start = time.perf_counter()
-    learnt = [f"{caches[split].fingerprint} {labels[split].tolist()}" for split in ("train", "val")]
-    epochs = trainer.fit("\n".join([*learnt, weights_sha256(weights)]))
-    seconds = time.perf_counter() - start
+    began = time.perf_counter()
+    learnt = [f"{rows[split].tolist()} {labels[split].tolist()}" for split in ("train", "val")]
+    initial = weights_sha256(weights if start is None else start / MODEL_NAME)
+    epochs = trainer.fit("\n".join([cache.fingerprint, *learnt, initial]))
+    seconds = time.perf_counter() - began
     announce.on_stage("looking at the validation and test images")
     looked = {split: trainer.look(crops[split]) for split in PREDICTED if split in chosen}
     description = CAMModelDescription(
@@ -228,15 +231,46 @@ def train_network(
         run.complete({recipe.name: {**final, **ends, "seconds of training": round(seconds, 3)}})
     counts = np.bincount(labels["train"], minlength=len(task.classes)).tolist()
     samples = dict(zip(task.classes, counts, strict=True))
-    processes.leave()
     return TrainedNetwork(description, epochs, samples, scores, recalls, correlation, seconds)
+
+
+def crops_of(
+    recipe: CAMRecipe,
+    records: Sequence[Record],
+    folder: Path,
+    masks: Path | None = None,
+    *,
+    looks: Mapping[Key, Box] | None = None,
+) -> CropCache:
+    """Room for the crops of all images of a manifest that have a split and an answer, whichever split that is.
+
+    So a manifest that is split otherwise, or in folds, finds them there. Where several processes train, the first one
+    makes it.
+
+    Args:
+        recipe: Says what is asked, cleaned and cut.
+        records: The manifest.
+        folder: Where they lie, or are to lie; it may be removed after a training.
+        masks: Folder of predicted masks, for a recipe that takes them from one.
+        looks: Boxes to look at, for a recipe that has the view `look`.
+
+    Raises:
+        CacheError: If the folder holds other crops, or the disk is too small.
+        ValueError: If a mask is missing.
+        OutputError: If the folder cannot be written.
+    """
+    task = recipe.task.task
+    chosen = [record for record in records if record.split and task.label(record) is not None]
+    with Processes().one_at_a_time():
+        return CropCache(folder, chosen, recipe, masks, looks=looks)
 
 
 def _answered(task: Task, records: Sequence[Record], split: str) -> list[Record]:
     return [record for record in records if record.split == split and task.label(record) is not None]
 
 
-def _check(task: Task, labels: Mapping[str, NDArray[np.int64]]) -> None:
+def _check(recipe: CAMRecipe, labels: Mapping[str, NDArray[np.int64]]) -> None:
+    task = recipe.task.task
     seen = sorted(set(labels["train"].tolist())) if "train" in labels else []
     if len(seen) < len(task.classes):
         known = ", ".join(task.classes[label] for label in seen) or "none"
@@ -245,19 +279,20 @@ def _check(task: Task, labels: Mapping[str, NDArray[np.int64]]) -> None:
         )
     if "val" not in labels:
         raise DataError(f"the split val has no image with an answer to {task.name}; dermoscope data split makes it")
+    if recipe.stopping.select == "mean AUC" and len(set(labels["val"].tolist())) < 2:
+        raise DataError("stopping.select: mean AUC needs two classes among the validation images; select the loss")
 
 
-def _forecast(recipe: CAMRecipe, trainer: CAMTrainer, caches: Mapping[str, CropCache]) -> Forecast:
-    missing = {split: kept.missing for split, kept in caches.items()}
-    first = caches["train"]
-    cutting = first.try_one() * sum(missing.values()) if any(missing.values()) else 0.0
+def _forecast(recipe: CAMRecipe, trainer: CAMTrainer, cache: CropCache, rows: NDArray[np.intp]) -> Forecast:
+    missing = cache.missing(rows)
+    cutting = cache.try_one() * missing if missing else 0.0
     took = min(trainer.tried_step() for _ in range(_TRIALS))
     steps = trainer.steps * recipe.stopping.epochs
     return Forecast(
         cache_seconds=cutting,
         training_seconds=took * steps,
         memory_bytes=peak_memory(),
-        disk_bytes=sum(kept.bytes for kept in caches.values()),
+        disk_bytes=cache.bytes,
         steps=steps,
     )
 

@@ -20,7 +20,7 @@ from dermoscope.training.cam_data import CropBatch, CropData
 from dermoscope.training.cam_looking import Looked, answer_of, crop_probabilities, look
 from dermoscope.training.cam_objective import CAMObjective, Terms
 from dermoscope.training.cam_optimiser import build_optimiser
-from dermoscope.training.head_metrics import HeadEpoch, decisions, is_better
+from dermoscope.training.head_metrics import HeadEpoch, decisions, is_better, mean_auc
 from dermoscope.training.head_trainer import TrainingError
 from dermoscope.training.moving_average import MovingAverage, copied_state
 from dermoscope.training.processes import Processes
@@ -178,11 +178,13 @@ class CAMTrainer:
         if not np.isfinite([*losses.values(), loss]).all():
             raise self._not_finite(epoch)
         self._schedule.after_epoch(loss)
-        scores, confusion = decisions(labels, crop_probabilities(logits).mean(axis=1).argmax(axis=1), len(self.classes))
+        probabilities = crop_probabilities(logits).mean(axis=1)
+        scores, confusion = decisions(labels, probabilities.argmax(axis=1), len(self.classes))
         metrics = {
             **losses,
             "loss": loss,
             **scores,
+            **mean_auc(labels, probabilities),
             "learning rate": rate,
             "seconds": round(seconds, 3),
             "seconds waiting for images": round(waited, 3),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,13 +18,17 @@ from dermoscope.data.manifest import Record
 from dermoscope.files import sha256_of
 from dermoscope.images import decode, read_mask
 from dermoscope.images.hair import remove_hair
+from dermoscope.images.lesion_crops import Box
 from dermoscope.segment.classical import classical_mask
 from dermoscope.training.kept_arrays import Entry, KeptArrays, OnProgress, seconds_an_entry
 from dermoscope.training.mask_images import images_fingerprint
 from dermoscope.training.recipes.cams import CAMRecipe
 
-_SCHEMA = 2
+_SCHEMA = 3
 _TRIED = 8
+
+Key = tuple[str, str]
+"""Source and name of an image."""
 
 
 class CropCache:
@@ -40,6 +44,7 @@ class CropCache:
         records: The N images.
         recipe: Says what is cleaned and cut.
         masks: Folder that `dermoscope segment` has written; for a recipe whose masks come from a folder.
+        looks: Box of each image, by `key_of`, in its pixels; for a recipe with the view `look`.
 
     Raises:
         CacheError: If the folder holds other crops, or the disk is too small.
@@ -47,8 +52,18 @@ class CropCache:
         OutputError: If it cannot be written.
     """
 
-    def __init__(self, folder: Path, records: Sequence[Record], recipe: CAMRecipe, masks: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        records: Sequence[Record],
+        recipe: CAMRecipe,
+        masks: Path | None = None,
+        *,
+        looks: Mapping[Key, Box] | None = None,
+    ) -> None:
         self.records, self._recipe = records, recipe
+        self._rows = {key_of(record): row for row, record in enumerate(records)}
+        self._looks = [None if looks is None else looks[key_of(record)] for record in records]
         self.side = recipe.crops.side(recipe.model.size)
         self._masks = _mask_paths(records, recipe, masks)
         crops = len(recipe.crops.names)
@@ -59,10 +74,12 @@ class CropCache:
             "masks": _files_fingerprint(self._masks),
             "crops": recipe.crops.model_dump(mode="json", exclude={"each_epoch", "room"}),
             "cleaning": recipe.cleaning.model_dump(mode="json"),
+            "looks": "" if looks is None else hashlib.sha256(json.dumps(self._looks).encode()).hexdigest(),
         }
         arrays = {
             "crops.u8": (np.uint8, (crops, self.side, self.side, 3)),
             "masks.u8": (np.uint8, (crops, self.side, self.side)),
+            "boxes.i32": (np.int32, (crops, 4)),
         }
         self.fingerprint = hashlib.sha256(json.dumps(description).encode()).hexdigest()
         self._kept = KeptArrays(folder, description, (len(records),), arrays)
@@ -72,15 +89,29 @@ class CropCache:
         """Size of the whole cache on disk."""
         return self._kept.bytes
 
-    @property
-    def missing(self) -> int:
-        """Images that are still to be cut."""
-        return self._kept.missing
+    def rows_of(self, records: Iterable[Record]) -> NDArray[np.intp]:
+        """Where some of the images lie.
 
-    def fill(self, *, threads: int = 2, on_progress: OnProgress = lambda _done, _all: None) -> None:
+        Raises:
+            KeyError: If one is not here.
+        """
+        return np.array([self._rows[key_of(record)] for record in records], np.intp)
+
+    def missing(self, rows: NDArray[np.intp] | None = None) -> int:
+        """Images that are still to be cut, of some rows or of all."""
+        return len(self._kept.todo(rows))
+
+    def fill(
+        self,
+        rows: NDArray[np.intp] | None = None,
+        *,
+        threads: int = 2,
+        on_progress: OnProgress = lambda _done, _all: None,
+    ) -> None:
         """Cut what is missing.
 
         Args:
+            rows: Of which images; of all if left out.
             threads: Images at once.
             on_progress: Called now and then with the number of finished images and of all.
 
@@ -89,7 +120,7 @@ class CropCache:
             ValueError: If image and mask differ in size.
             OutputError: If there is no room.
         """
-        self._kept.fill(self._compute, threads=threads, on_progress=on_progress)
+        self._kept.fill(self._compute, wanted=rows, threads=threads, on_progress=on_progress)
 
     def try_one(self, *, threads: int = 2) -> float:
         """Seconds that an image takes where several are cut at once; nothing is kept."""
@@ -97,16 +128,27 @@ class CropCache:
 
     def rows(self, indices: NDArray[np.intp]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Crops `[B, C, S, S, 3]` and masks `[B, C, S, S]`, 255 on the lesion, of some images."""
-        crops, masks = self._kept.rows(indices)
+        crops, masks, _ = self._kept.rows(indices)
         return crops, masks
 
-    def _compute(self, place: Entry) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    def boxes(self, indices: NDArray[np.intp]) -> NDArray[np.int32]:
+        """Where the crops of some images were cut, `[B, C, 4]`: left, top, right, bottom in pixels of the image."""
+        return np.asarray(self._kept.rows(indices)[2], np.int32)
+
+    def _compute(self, place: Entry) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.int32]]:
         record = self.records[place[0]]
         rgb = decode(record.path).rgb
         mask = _mask_of(record, self._masks[place[0]], rgb)
         recipe = self._recipe
         find = _without_hair if recipe.crops.masks == "classical" else None
-        return lesion_views(rgb, mask, recipe.cleaning, recipe.crops, self.side, find=find)
+        look = self._looks[place[0]]
+        views = lesion_views(rgb, mask, recipe.cleaning, recipe.crops, self.side, find=find, look=look)
+        return views.squares, views.masks, np.array(views.boxes, np.int32)
+
+
+def key_of(record: Record) -> Key:
+    """What tells an image of a manifest from all others."""
+    return record.source, record.image_id
 
 
 def _without_hair(rgb: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -7,12 +7,16 @@ from pathlib import Path
 
 from dermoscope import taxonomy
 from dermoscope.data.manifest import Record
-from dermoscope.training.recipes import CAMRecipe, EnsembleRecipe, Recipe
+from dermoscope.training.recipes import CAMRecipe, EnsembleRecipe, Recipe, TwoLooksRecipe
 from dermoscope.training.tasks import Task
 
 
 def evaluation_notes(
-    recipe: Recipe | CAMRecipe | EnsembleRecipe, task: Task, *, selected_by: str | None, every_image: bool
+    recipe: Recipe | CAMRecipe | TwoLooksRecipe | EnsembleRecipe,
+    task: Task,
+    *,
+    selected_by: str | None,
+    every_image: bool,
 ) -> bytes:
     """The contents of `training.json`.
 

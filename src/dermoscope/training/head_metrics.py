@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from dermoscope.evaluation.classification import roc_auc
 from dermoscope.evaluation.decision_table import accuracy_of, balanced_accuracy_of, decision_table, f1_of
 from dermoscope.training.run_folder import EpochMetrics
 
@@ -39,6 +40,19 @@ def decisions(
         "weighted F1": f1_of(table, "weighted"),
     }
     return found, tuple(tuple(int(count) for count in row) for row in table[:, :classes])
+
+
+def mean_auc(labels: NDArray[np.integer], probabilities: NDArray[np.floating]) -> dict[str, float]:
+    """The mean over classes of the AUC of each against all others, by its name; empty where one class is all there is.
+
+    Args:
+        labels: `[N]` true class.
+        probabilities: `[N, K]`.
+    """
+    there = np.unique(labels)
+    if len(there) < 2:
+        return {}
+    return {"mean AUC": float(np.mean([roc_auc(labels == name, probabilities[:, name]) for name in there]))}
 
 
 def is_better(metrics: Mapping[str, float], best: Mapping[str, float] | None, select: str) -> bool:

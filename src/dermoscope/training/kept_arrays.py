@@ -85,21 +85,42 @@ class KeptArrays:
     @property
     def missing(self) -> int:
         """Entries that are still to be computed."""
-        return int((self._done == 0).sum())
+        return len(self.todo())
 
-    def fill(self, compute: Compute, *, threads: int = 2, on_progress: OnProgress = lambda _done, _all: None) -> None:
+    def todo(self, wanted: NDArray[np.intp] | None = None) -> list[Entry]:
+        """Places that are still to be computed, in order.
+
+        Args:
+            wanted: Places along the last of the leading axes; all of them if left out.
+        """
+        missing = self._done == 0
+        if wanted is not None:
+            chosen = np.zeros(missing.shape[-1], np.bool_)
+            chosen[wanted] = True
+            missing = missing & chosen
+        return [tuple(place) for place in np.argwhere(missing).tolist()]
+
+    def fill(
+        self,
+        compute: Compute,
+        *,
+        wanted: NDArray[np.intp] | None = None,
+        threads: int = 2,
+        on_progress: OnProgress = lambda _done, _all: None,
+    ) -> None:
         """Compute what is missing.
 
         Args:
             compute: Gives the entry at a place.
+            wanted: Places along the last of the leading axes; all of them if left out.
             threads: Entries at once.
             on_progress: Called now and then.
 
         Raises:
             OutputError: If there is no room.
         """
-        todo = [tuple(place) for place in np.argwhere(self._done == 0).tolist()]
-        total = self._done.size
+        todo = self.todo(wanted)
+        total = self._done.size if wanted is None else self._done.size // self._done.shape[-1] * len(np.unique(wanted))
 
         def one(place: Entry) -> None:
             for array, value in zip(self._arrays, compute(place), strict=True):

@@ -47,7 +47,7 @@ class Task:
             return NOT_SKIN if code == taxonomy.NOT_SKIN else SKIN
         if self.name == "group":
             return taxonomy.GROUP_OF.get(code)
-        if self.name in ("diagnosis", "cancer"):
+        if self.name in ("diagnosis", "cancer", "isic2017"):
             merged = "AKIEC" if code in ("AK", "SCC") else code
             return merged if merged in self.classes else None
         definition = taxonomy.malignancy_definition(self.definition)
@@ -70,6 +70,11 @@ DEFAULT_TASKS: Mapping[str, Task] = MappingProxyType(
 """The questions of the default model."""
 
 TASKS: Mapping[str, Task] = MappingProxyType(
-    {**DEFAULT_TASKS, "cancer": Task("cancer", ("BCC", "MEL", "AKIEC"), equal_classes=True)}
+    {
+        **DEFAULT_TASKS,
+        "cancer": Task("cancer", ("BCC", "MEL", "AKIEC"), equal_classes=True),
+        "isic2017": Task("isic2017", ("NV", "MEL", "BKL")),
+    }
 )
-"""Every question that a recipe may ask. `cancer` is Girona's second track, which had SCC where HAM10000 has AKIEC."""
+"""Every question that a recipe may ask. `cancer` is Girona's second track, which had SCC where HAM10000 has AKIEC;
+`isic2017` is Part 3 of that challenge, where BKL is seborrheic keratosis."""

@@ -20,6 +20,7 @@ from dermoscope.training.recipes.changes import changed, parse_change
 from dermoscope.training.recipes.ensembles import EnsembleRecipe
 from dermoscope.training.recipes.masks import MaskRecipe
 from dermoscope.training.recipes.schema import Recipe
+from dermoscope.training.recipes.two_looks import TwoLooksRecipe
 
 __all__ = [
     "RECIPE_NAME",
@@ -29,16 +30,19 @@ __all__ = [
     "MaskRecipe",
     "Recipe",
     "RecipeError",
+    "TwoLooksRecipe",
     "load_cam_recipe",
     "load_head_recipe",
     "load_mask_recipe",
     "load_recipe",
+    "load_two_looks_recipe",
     "recipe_names",
     "recipe_text",
 ]
 
-AnyRecipe = Recipe | MaskRecipe | CAMRecipe | EnsembleRecipe
-"""A recipe for a head, for a model of lesion masks, for a network with class activation maps, or for an ensemble."""
+AnyRecipe = Recipe | MaskRecipe | CAMRecipe | TwoLooksRecipe | EnsembleRecipe
+"""A recipe for a head, a model of lesion masks, a network with class activation maps, one that looks twice, or an
+ensemble."""
 
 RECIPE_NAME = "recipe.yaml"
 """The recipe of a run, in its folder."""
@@ -48,13 +52,14 @@ _FOR: Mapping[type[BaseModel], str] = MappingProxyType(
         Recipe: "a head",
         MaskRecipe: "masks",
         CAMRecipe: "a network with class activation maps",
+        TwoLooksRecipe: "a network that looks twice",
         EnsembleRecipe: "an ensemble",
     }
 )
-_LEARNS: Mapping[str, type[MaskRecipe | CAMRecipe | EnsembleRecipe]] = MappingProxyType(
-    {"masks": MaskRecipe, "class maps": CAMRecipe, "an ensemble": EnsembleRecipe}
+_LEARNS: Mapping[str, type[MaskRecipe | CAMRecipe | TwoLooksRecipe | EnsembleRecipe]] = MappingProxyType(
+    {"masks": MaskRecipe, "class maps": CAMRecipe, "two looks": TwoLooksRecipe, "an ensemble": EnsembleRecipe}
 )
-_Kind = TypeVar("_Kind", Recipe, MaskRecipe, CAMRecipe, EnsembleRecipe)
+_Kind = TypeVar("_Kind", Recipe, MaskRecipe, CAMRecipe, TwoLooksRecipe, EnsembleRecipe)
 
 _LARGEST_FILE = 1 << 16
 _DEEPEST = 20
@@ -131,6 +136,15 @@ def load_cam_recipe(name: str, *, variants: Sequence[str] = (), changes: Sequenc
         RecipeError: Also if it is one for something else.
     """
     return _of_kind(CAMRecipe, load_recipe(name, variants=variants, changes=changes))
+
+
+def load_two_looks_recipe(name: str, *, variants: Sequence[str] = (), changes: Sequence[str] = ()) -> TwoLooksRecipe:
+    """A recipe for a network that looks twice; see `load_recipe`.
+
+    Raises:
+        RecipeError: Also if it is one for something else.
+    """
+    return _of_kind(TwoLooksRecipe, load_recipe(name, variants=variants, changes=changes))
 
 
 def recipe_text(recipe: AnyRecipe) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, JsonValue, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
-from dermoscope.camnet.lesion_views import Cleaning, CropRules
+from dermoscope.camnet.lesion_views import AROUND_THE_LESION, Cleaning, CropRules
 from dermoscope.training.recipes.augmentation import AugmentationPart
 from dermoscope.training.recipes.masks import NotNegative
 from dermoscope.training.recipes.schema import (
@@ -154,6 +154,16 @@ CAMSchedulePart = Annotated[ConstantPart | OneCyclePart | PlateauPart, Field(dis
 CAMSample = Annotated[NaturalPart | WeightedPart, Field(discriminator="kind")]
 
 
+class CAMStoppingPart(StoppingPart):
+    """When to stop, and what to keep.
+
+    Attributes:
+        select: See the base class; also the mean over classes of the AUC of each against the others.
+    """
+
+    select: Literal["loss", "accuracy", "balanced accuracy", "mean AUC"] = "balanced accuracy"  # type: ignore[assignment]
+
+
 class CAMRecipe(Part):
     """How a network with class activation maps is trained.
 
@@ -191,7 +201,7 @@ class CAMRecipe(Part):
     sampling: CAMSample = NaturalPart(kind="natural")
     optimiser: CAMOptimiserPart = CAMOptimiserPart()
     schedule: CAMSchedulePart = ConstantPart(kind="constant")
-    stopping: StoppingPart
+    stopping: CAMStoppingPart
     seed: NonNegativeInt = 42
     precision: ArithmeticPrecision = "float32"
     published: PublishedPart | None = None
@@ -206,7 +216,7 @@ class CAMRecipe(Part):
     @model_validator(mode="after")
     def _what_needs_masks_has_them(self) -> Self:
         needed = {
-            f"crops.names={list(self.crops.names)}": self.crops.names != ("full",),
+            f"crops.names={list(self.crops.names)}": bool(AROUND_THE_LESION & set(self.crops.names)),
             "loss.lesion_focus": self.loss.lesion_focus,
             "loss.mask_head": self.loss.mask_head,
         }

@@ -40,7 +40,7 @@ class TaskPart(Part):
         definition: Name of the malignancy definition; for the question `malignancy` alone.
     """
 
-    question: Literal["gate", "group", "diagnosis", "malignancy", "cancer"]
+    question: Literal["gate", "group", "diagnosis", "malignancy", "cancer", "isic2017"]
     definition: str = ""
 
     @model_validator(mode="after")

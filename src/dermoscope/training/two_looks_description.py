@@ -1,0 +1,40 @@
+"""What a run of a network that looks twice is. Torch-free."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from dermoscope import __version__
+from dermoscope.camnet.second_look import LookRules
+
+DESCRIPTION_NAME = "looks.json"
+FIRST, SECOND = "first", "second"
+"""Folders of the networks, in that of the run."""
+
+
+class TwoLooksDescription(BaseModel):
+    """The contents of `looks.json`.
+
+    Attributes:
+        schema_version: Of this file.
+        version: Of `dermoscope`.
+        recipe: Name of the recipe.
+        task: Name of the question.
+        definition: Name of the malignancy definition, where the question has one.
+        classes: What the answers stand for, in order.
+        look: How the square of the second look is found.
+        answer: Whether the second look answers, or the average of both.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = 1
+    version: str = Field(default=__version__)
+    recipe: str
+    task: str
+    definition: str = ""
+    classes: tuple[str, ...]
+    look: LookRules
+    answer: Literal["second look", "average"]

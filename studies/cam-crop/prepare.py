@@ -1,0 +1,65 @@
+"""Writes the manifests of the study of second looks.
+
+    python studies/cam-crop/prepare.py --data $DERMOSCOPE_DATA --out runs/cam-crop
+
+* `isic2017.csv`: ISIC 2017 Part 3 in its official splits, 2,000, 150 and 600 images. What the leak check finds between
+  those is printed; it stays, because the published numbers have it.
+* `with-ham10000.csv`: the same, and in `train` every image of HAM10000 that shows a nevus, a melanoma or a benign
+  keratosis, but for those that the leak check takes for an image of `val` or `test`. Of keratoses, ISIC 2017 has the
+  seborrheic ones; HAM10000 does not tell them from lentigines and lichenoid ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from dermoscope.data.ham10000 import HAM10000
+from dermoscope.data.isic2017 import ISIC2017
+from dermoscope.data.leakage import check_leaks
+from dermoscope.data.manifest import Record, write_manifest
+
+CODES = {"NV", "MEL", "BKL"}
+HELD_OUT = {"val", "test"}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder with ISIC2017 and HAM10000")
+    parser.add_argument("--out", type=Path, default=Path("runs/cam-crop"))
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    official = list(ISIC2017(arguments.data / "ISIC2017").records())
+    write_manifest(official, arguments.out / "isic2017.csv")
+    more = [
+        record.model_copy(update={"split": "train"})
+        for record in HAM10000(arguments.data / "HAM10000").records()
+        if record.diagnosis in CODES
+    ]
+    every = [*official, *more]
+    findings = [
+        found for found in check_leaks(every, cache=arguments.out / "prints.sqlite", jobs=2).findings if found.is_leak
+    ]
+    own = sum({member.source for member in found.members} == {official[0].source} for found in findings)
+    held = {
+        (member.source, member.image_id)
+        for found in findings
+        if HELD_OUT & set(found.splits)
+        for member in found.members
+        if member.split == "train" and member.source != official[0].source
+    }
+    kept = [record for record in more if (record.source, record.image_id) not in held]
+    write_manifest([*official, *kept], arguments.out / "with-ham10000.csv")
+    print(f"{own} leaks between the official splits; {len(kept)} images of HAM10000 added, {len(held)} left out")
+    print(counts(official))
+
+
+def counts(records: list[Record]) -> str:
+    """Images of each split and diagnosis."""
+    splits = ("train", "val", "test")
+    found = {s: {c: sum(r.split == s and r.diagnosis == c for r in records) for c in sorted(CODES)} for s in splits}
+    return "; ".join(f"{split}: {', '.join(f'{c} {n}' for c, n in of.items())}" for split, of in found.items())
+
+
+if __name__ == "__main__":
+    main()
