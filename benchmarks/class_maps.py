@@ -34,7 +34,7 @@ from torch import Tensor, nn
 
 from dermoscope import __version__
 from dermoscope.bundle import write_sums
-from dermoscope.camnet.lesion_views import Cleaning, CropRules, lesion_views
+from dermoscope.camnet.lesion_views import Cleaning, CropRules, LesionViews, lesion_views
 from dermoscope.camnet.network import CAMNetwork
 from dermoscope.encoders.inputs import InputContract, prepare
 from dermoscope.engine import CACHE_VARIABLE, EngineName, NamedGraph, Precision, compile_graph
@@ -186,9 +186,13 @@ def in_parts(
 ) -> NDArray[np.float64]:
     """What `LesionClassifier.look` does, each part under a clock of its own; its probabilities."""
     answers, own = [], defaultdict[str, list[float]](list)
+    views: dict[tuple[Cleaning, CropRules, int], LesionViews] = {}
     for member, graph in zip(parts, graphs, strict=True):
         with clock(own, "cleaning and cutting"):
-            squares, _ = lesion_views(rgb, mask, member.cleaning, member.crops, member.side)
+            key = member.cleaning, member.crops, member.side
+            if key not in views:
+                views[key] = lesion_views(rgb, mask, *key)
+            squares = views[key].squares
         with clock(own, "scaling"):
             inputs = [prepare(square, member.input).image for square in squares]
         with clock(own, "graphs"):
