@@ -181,9 +181,11 @@ def test_an_image_without_an_answer_needs_no_mask(world: Path, tmp_path: Path) -
 
 
 def test_damaged_weights_are_named(world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    shutil.copy(world / "manifest.csv", tmp_path)
-    (tmp_path / "backbone.safetensors").write_bytes(b"no network")
-    assert main(arguments(tmp_path, "cam-binary", tmp_path / "run")) == 1
+    damaged = tmp_path / "backbone.safetensors"
+    damaged.write_bytes(b"no network")
+    typed = arguments(world, "cam-binary", tmp_path / "run")
+    typed[typed.index("--weights") + 1] = str(damaged)
+    assert main(typed) == 1
     assert "backbone.safetensors cannot be read" in capsys.readouterr().err
 
 

@@ -25,8 +25,8 @@ def test_the_recipes_of_the_package() -> None:
     heads = ("gate", "graz-gate", "graz-group", "graz-malignancy", "group", "malignancy")
     masks = ("skinsam-decoder", "skinsam-full", "skinsam-lora", "unet")
     networks = ("cam-binary", "cam-three-class", "girona-binary", "girona-three-class")
-    ensembles = ("ensemble-binary", "ensemble-three-class")
-    assert recipe_names() == tuple(sorted((*heads, *masks, *networks, *ensembles)))
+    twice, ensembles = ("cam-crop-isic2017",), ("ensemble-binary", "ensemble-three-class")
+    assert recipe_names() == tuple(sorted((*heads, *masks, *networks, *twice, *ensembles)))
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -209,7 +209,7 @@ def test_each_kind_of_recipe_is_known_by_what_it_learns() -> None:
     assert load_cam_recipe("girona-binary").crops.masks == "manifest"
     with pytest.raises(RecipeError, match=r"ensemble-binary is for an ensemble, not for a network"):
         load_cam_recipe("ensemble-binary")
-    with pytest.raises(RecipeError, match=r"learns: is one of masks, class maps, an ensemble"):
+    with pytest.raises(RecipeError, match=r"learns: is one of masks, class maps, two looks, an ensemble"):
         load_recipe("unet", changes=["learns=chess"])
 
 
