@@ -22,6 +22,7 @@ from dermoscope.encoders.inputs import InputContract, prepare
 from dermoscope.engine import EngineName, NamedGraph, Precision, compile_graph
 from dermoscope.ensemble.ensemble import Ensemble, EnsembleDescription
 from dermoscope.heads.calibration import calibrated_probabilities
+from dermoscope.images.lesion_crops import Box
 
 DESCRIPTION = "classifier.json"
 INPUT, OUTPUTS = "image", ("logits", "cams", "feature")
@@ -64,10 +65,12 @@ class FirstLookPart(_Record):
     Attributes:
         member: A network with one view; its map of the class that it decides for tells where.
         rules: How the square is found.
+        looks: Looks in all; at the third, the one member there may be then looks at what its own map cuts out.
     """
 
     member: MemberPart
     rules: LookRules
+    looks: Literal[2, 3] = 2
 
 
 class ClassifierDescription(_Record):
@@ -116,6 +119,8 @@ class ClassifierDescription(_Record):
             raise ValueError("first_look: belongs to members with the view look, and only there")
         if self.first_look and self.first_look.member.crops.names not in (("whole",), ("full",)):
             raise ValueError("first_look: its network must have one view, whole or full")
+        if self.first_look and self.first_look.looks > 2 and [m.crops.names for m in self.members] != [("look",)]:
+            raise ValueError("first_look.looks: a third look is for one member with the view look and no other")
         return self
 
 
@@ -138,7 +143,8 @@ class Look:
         members: `[M, C, K]`, what each member says of each crop.
         maps: Class activation maps `[C, K, h, w]` of each member, signed; over the square of the crop.
         crops: The squares `[C, side, side, 3]` of each member, as it saw them.
-        again: Where members with the view `look` looked, and why it is the whole view, if it is; none without them.
+        again: Where members with the view `look` looked last, and why that is the whole view, if it is; none without
+            such members.
     """
 
     classes: tuple[str, ...]
@@ -204,26 +210,33 @@ class LesionClassifier:
         """
         if mask is not None and mask.shape != rgb.shape[:2]:
             raise ValueError(f"mask is {mask.shape}, the image {rgb.shape[:2]}; they must have one size")
-        views: dict[tuple[Cleaning, CropRules, int], LesionViews] = {}
+        views: dict[tuple[Cleaning, CropRules, int, Box | None], LesionViews] = {}
         seen: dict[str, _Seen] = {}
         again = None
 
         def see(member: MemberPart) -> _Seen:
-            key = member.cleaning, member.crops, member.side  # members that want the same squares share them
+            # Members that want the same squares share them.
+            key = member.cleaning, member.crops, member.side, again.box if again else None
             if key not in views:
-                views[key] = lesion_views(rgb, mask, *key, look=again.box if again else None)
+                views[key] = lesion_views(rgb, mask, *key[:3], look=key[3])
             graph = self._graphs[member.graph]
             found = [graph({INPUT: prepare(square, member.input).image}) for square in views[key].squares]
             return _Seen(views[key], *(np.concatenate([one[name] for one in found]) for name in ("logits", "cams")))
 
-        if first := self.description.first_look:
-            one = seen[first.member.graph] = see(first.member)
-            lesion = one.views.masks[0] > _HALF
+        def next_look(one: _Seen, rules: LookRules) -> SecondLook:
             decided = one.maps[0, int(one.logits[0].argmax())]
-            again = second_look(decided, one.views.boxes[0], first.rules, mask=lesion)
+            return second_look(decided, one.views.boxes[0], rules, mask=one.views.masks[0] > _HALF)
+
+        if first := self.description.first_look:
+            seen[first.member.graph] = see(first.member)
+            again = next_look(seen[first.member.graph], first.rules)
         for member in self.description.members:
             if member.graph not in seen:
                 seen[member.graph] = see(member)
+        if first and first.looks > 2:
+            (member,) = self.description.members
+            again = next_look(seen[member.graph], first.rules)
+            seen[member.graph] = see(member)
         found = [seen[member.graph] for member in self.description.members]
         classes = self.description.ensemble.classes
         members = calibrated_probabilities(np.stack([one.logits for one in found]), 1.0, np.zeros(len(classes)))

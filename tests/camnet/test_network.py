@@ -43,6 +43,25 @@ def test_vgg_brings_its_convolutions_alone() -> None:
     assert network.eval()(torch.zeros(1, 3, 64, 64)).cams.shape == (1, 2, 2, 2)
 
 
+def test_vgg_gap_sees_twice_as_finely_and_takes_the_same_weights() -> None:
+    plain, gap = CAMNetwork("vgg11", 2), CAMNetwork("vgg11", 2, gap_convolution=16)
+    gap.load_backbone(plain.backbone.state_dict())
+    answer = gap.eval()(torch.zeros(1, 3, 64, 64))
+    assert answer.cams.shape == (1, 2, 4, 4)
+    assert answer.features.shape == (1, 16)
+    assert gap.map_size(64) == 4
+    assert gap.heads == [gap.gap_convolution, gap.classifier]
+
+
+@pytest.mark.parametrize("backbone", [SMALL, "test_resnet"])
+def test_a_convolution_before_the_average_leaves_other_maps_as_fine_as_they_are(backbone: str) -> None:
+    plain, gap = CAMNetwork(backbone, 3), CAMNetwork(backbone, 3, gap_convolution=8).eval()
+    answer = gap(torch.randn(2, 3, 64, 64))
+    assert answer.cams.shape[-2:] == plain.eval()(torch.randn(2, 3, 64, 64)).cams.shape[-2:]
+    expected = answer.cams.mean(dim=(2, 3)) + gap.classifier.bias
+    torch.testing.assert_close(answer.logits, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_a_backbone_takes_its_weights_and_leaves_the_classifier() -> None:
     torch.manual_seed(1)
     trained = CAMNetwork(SMALL, 2)

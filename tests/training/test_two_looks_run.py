@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from dermoscope.cli import main
 from dermoscope.data.manifest import Record, read_manifest, write_manifest
@@ -104,7 +105,11 @@ def test_the_average_is_the_average(world: Path, tmp_path: Path) -> None:
             assert final[row["image_id"]] == pytest.approx(expected, abs=1e-6)
 
 
-@pytest.mark.parametrize("variant", sorted(set(load_two_looks_recipe("cam-crop-isic2017").variants) - {"average"}))
+QUESTIONS, ANSWERS = {"melanoma", "keratosis"}, {"average", "third-look"}
+RULES = sorted(set(load_two_looks_recipe("cam-crop-isic2017").variants) - QUESTIONS - ANSWERS)
+
+
+@pytest.mark.parametrize("variant", RULES)
 def test_every_variant_trains(world: Path, tmp_path: Path, variant: str) -> None:
     more = ["--variant", variant, "--set", "folds=0", "--set", "first.stopping.epochs=1"]
     assert main(arguments(world, tmp_path / "run", *more)) == 0
@@ -112,6 +117,72 @@ def test_every_variant_trains(world: Path, tmp_path: Path, variant: str) -> None
     reasons = {row["whole_because"] for row in looks}
     boxes = {tuple(row[side] for side in ("left", "top", "right", "bottom")) for row in looks}
     assert (len(boxes) == 1) == (variant == "full" or reasons <= {"no evidence", "too large"})
+
+
+@pytest.mark.parametrize(("variant", "column"), [("melanoma", "p_melanoma"), ("keratosis", "seborrheic_keratosis")])
+def test_one_thing_against_the_rest(world: Path, tmp_path: Path, variant: str, column: str) -> None:
+    more = ["--variant", variant, "--set", "folds=0", "--set", "first.stopping.epochs=1"]
+    assert main(arguments(world, tmp_path / "run", *more)) == 0
+    rows = table(tmp_path / "run" / "predictions.csv")
+    assert set(rows[0]) == {"image_id", "split", column}
+    given = ["--manifest", str(world / "manifest.csv"), "--out", str(tmp_path / "report"), "--resamples", "20"]
+    assert main(["evaluate", str(tmp_path / "run"), *given]) == 0
+    looks = json.loads((tmp_path / "report" / "metrics.json").read_text())["looks"]
+    assert looks["classes"] == [{"melanoma": "MEL", "keratosis": "BKL"}[variant]]
+
+
+def test_vgg_gap_is_that_of_the_publication() -> None:
+    model = load_two_looks_recipe("cam-crop-isic2017", variants=["vgg-gap"]).second_look.model
+    assert (model.backbone, model.gap_convolution) == ("vgg16", 1024)
+
+
+def test_evaluate_tells_what_the_second_look_was_worth(world: Path, tmp_path: Path) -> None:
+    given = ["--manifest", str(world / "manifest.csv"), "--out", str(tmp_path / "report"), "--resamples", "20"]
+    assert main(["evaluate", str(world / "run"), *given]) == 0
+    looks = json.loads((tmp_path / "report" / "metrics.json").read_text())["looks"]
+    assert looks["classes"] == ["MEL", "BKL"]
+    rows = [row for row in table(world / "run" / "looks.csv") if row["split"] == "test"]
+    truth = {record.image_id: record.diagnosis for record in read_manifest(world / "manifest.csv")}
+    for number, name in enumerate(looks["classes"], 1):
+        labels = [truth[row["image_id"]] == name for row in rows]
+        for look in ("first", "second"):
+            expected = roc_auc_score(labels, [float(row[f"{look}_{name}"]) for row in rows])
+            assert looks["auc"][f"{look} look"][number]["value"] == pytest.approx(expected)
+    means = {look: looks["auc"][look][0]["value"] for look in ("first look", "second look")}
+    assert looks["gain"]["second look"]["value"] == pytest.approx(means["second look"] - means["first look"])
+    shared = looks["looked_at_twice"]
+    assert shared["0.0"]["value"] == pytest.approx(means["first look"])
+    assert shared["1.0"]["value"] == pytest.approx(means["second look"])
+    assert (tmp_path / "report" / "figures" / "looks-gallery.png").is_file()
+    assert "What the second look was worth" in (tmp_path / "report" / "report.html").read_text()
+
+
+def test_the_third_look_is_at_what_the_second_cuts_out(world: Path, tmp_path: Path) -> None:
+    """The exported classifier walks the same way by itself, so that both agree only if the boxes do."""
+    run = tmp_path / "run"
+    more = ["--variant", "peak", "--variant", "third-look", "--set", "folds=0", "--set", "first.stopping.epochs=1"]
+    assert main(arguments(world, run, *more)) == 0
+    assert main(["export", str(run), "--out", str(tmp_path / "classifier")]) == 0
+    classifier = LesionClassifier(tmp_path / "classifier", precision="float32")
+    final = {row["image_id"]: float(row["p_MEL"]) for row in table(run / "predictions.csv")}
+    differ = 0
+    for row in table(run / "looks.csv"):
+        if row["split"] != "train":
+            look = classifier.look(decode(world / "images" / f"{row['image_id']}.png").rgb, None)
+            assert look.probabilities[1] == pytest.approx(final[row["image_id"]], abs=1e-4)
+            assert final[row["image_id"]] == pytest.approx(float(row["third_MEL"]), abs=1e-6)
+            differ += abs(float(row["third_MEL"]) - float(row["second_MEL"])) > 1e-3
+    assert differ
+
+
+@pytest.mark.parametrize("name", ["looks.csv", "look-maps.npy", "looks.json"])
+def test_broken_looks_are_named(world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(world / "run", run)
+    (run / name).write_bytes(b"nothing of the kind")
+    given = ["--manifest", str(world / "manifest.csv"), "--out", str(tmp_path / "report"), "--resamples", "20"]
+    assert main(["evaluate", str(run), *given]) == 1
+    assert "is not as dermoscope train writes it" in " ".join(capsys.readouterr().err.split())
 
 
 def test_evaluate_reads_it(world: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,8 @@
 """A classifier in torch that shows where it looks: a backbone of timm, global average pooling, one linear layer.
 
 References:
-    Zhou et al., Learning Deep Features for Discriminative Localization, CVPR 2016 (arXiv 1512.04150).
+    Zhou et al., Learning Deep Features for Discriminative Localization, CVPR 2016 (arXiv 1512.04150). Their VGG-GAP is
+    VGG-16 up to its last convolution, one more convolution of 1,024 channels, and then the same.
 """
 
 from __future__ import annotations
@@ -51,13 +52,22 @@ class CAMNetwork(nn.Module):
         dropout: Probability of dropping a pooled feature in training.
         drop_path: Probability of skipping the deepest block in training.
         mask_head: Whether one more output draws the lesion on the grid of the maps.
+        gap_convolution: Channels of a 3×3 convolution with a rectifier between backbone and average, in the place of
+            the pooling that may close the backbone; 0 has none.
 
     Raises:
         ValueError: If timm has no such network, it takes no such option, or its last maps are no grid.
     """
 
     def __init__(
-        self, backbone: str, classes: int, *, dropout: float = 0.0, drop_path: float = 0.0, mask_head: bool = False
+        self,
+        backbone: str,
+        classes: int,
+        *,
+        dropout: float = 0.0,
+        drop_path: float = 0.0,
+        mask_head: bool = False,
+        gap_convolution: int = 0,
     ) -> None:
         super().__init__()
         options: dict[str, Any] = {"drop_path_rate": drop_path} if drop_path else {}
@@ -74,6 +84,12 @@ class CAMNetwork(nn.Module):
         if len(shape) != 4 or shape[1] != channels:
             raise ValueError(f"model.backbone: the last maps of {backbone} are no grid of channels; take a CNN")
         self.backbone: Any = made
+        self.gap_convolution: nn.Conv2d | None = None
+        if gap_convolution:
+            _drop_closing_pool(made)
+            self.gap_convolution = nn.Conv2d(channels, gap_convolution, 3, padding=1)
+            nn.init.kaiming_normal_(self.gap_convolution.weight, nonlinearity="relu")
+            channels = gap_convolution
         self.dropout = nn.Dropout(dropout)
         self.classifier = nn.Linear(channels, classes)
         self.mask_head = nn.Conv2d(channels, 1, 1) if mask_head else None
@@ -113,15 +129,31 @@ class CAMNetwork(nn.Module):
         """Side of the maps in cells, for an input of `size` pixels."""
         with torch.inference_mode():
             training = self.training
-            maps = self.backbone.eval().forward_features(torch.zeros(1, 3, size, size))
+            maps = self.eval()._maps(torch.zeros(1, 3, size, size))
             self.train(training)
         return int(maps.shape[-1])
 
     def forward(self, images: Tensor) -> CAMAnswer:
         """Look at images `[B, 3, S, S]`, scaled as `scaling` says."""
-        maps = self.backbone.forward_features(images.contiguous(memory_format=torch.channels_last))
+        maps = self._maps(images.contiguous(memory_format=torch.channels_last))
         features = maps.mean(dim=(2, 3))
         logits = self.classifier(self.dropout(features))
         cams = F.conv2d(maps, self.classifier.weight[:, :, None, None])
         masks = None if self.mask_head is None else self.mask_head(maps)[:, 0]
         return CAMAnswer(logits, cams, features, masks)
+
+    @property
+    def heads(self) -> list[nn.Module]:
+        """Everything that comes without pretrained weights."""
+        return [part for part in (self.gap_convolution, self.classifier, self.mask_head) if part is not None]
+
+    def _maps(self, images: Tensor) -> Tensor:
+        maps: Tensor = self.backbone.forward_features(images)
+        return maps if self.gap_convolution is None else F.relu(self.gap_convolution(maps))
+
+
+def _drop_closing_pool(backbone: Any) -> None:
+    """Leave out the pooling that closes a plain stack of layers, so that its maps are twice as fine."""
+    layers = getattr(backbone, "features", None)
+    if isinstance(layers, nn.Sequential) and isinstance(layers[-1], nn.MaxPool2d):
+        layers[-1] = nn.Identity()

@@ -30,6 +30,7 @@ class CAMModelDescription(BaseModel):
         cleaning: What is done to an image first.
         crops: What is cut out of it.
         mask_head: Whether it draws a mask, too.
+        gap_convolution: Channels of the convolution between its backbone and its average; 0 without one.
         weights_sha256: Of the weights it started from.
         licence: Of those.
         images: How many images of each source were learnt from.
@@ -48,6 +49,7 @@ class CAMModelDescription(BaseModel):
     cleaning: Cleaning
     crops: CropsPart
     mask_head: bool
+    gap_convolution: int = 0
     weights_sha256: str
     licence: str
     images: dict[str, int] = Field(default_factory=dict)

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from dermoscope.camnet.network import CAMNetwork
 from dermoscope.camnet.second_look import LookRules
 from dermoscope.encoders.inputs import prepare
 from dermoscope.ensemble.ensemble import Ensemble, EnsembleDescription
+from dermoscope.evaluation.looks import DESCRIPTION_NAME as LOOKS_NAME
 from dermoscope.lesion_classifier import (
     DESCRIPTION,
     INPUT,
@@ -35,7 +37,6 @@ from dermoscope.training.cam_model_file import load_cam_run
 from dermoscope.training.ensemble_run import ENSEMBLE_NAME, MEMBERS_NAME
 from dermoscope.training.mask_graph_checks import compared
 from dermoscope.training.onnx_graph import export_onnx
-from dermoscope.training.two_looks_description import DESCRIPTION_NAME as LOOKS_NAME
 from dermoscope.training.two_looks_description import FIRST, SECOND, TwoLooksDescription
 
 Images = Sequence[NDArray[np.uint8]]
@@ -102,7 +103,7 @@ def export_classifier(run: Path, out: Path, *, images: Images = (), name: str = 
                 definition=first.definition,
                 members=tuple(parts[-len(ensemble.members) :]),
                 ensemble=ensemble,
-                first_look=plan.rules and FirstLookPart(member=parts[0], rules=plan.rules),
+                first_look=plan.rules and FirstLookPart(member=parts[0], rules=plan.rules, looks=plan.looks),
                 training_data=_learnt(networks),
                 graph_checks=tuple(checks),
             )
@@ -124,12 +125,14 @@ class _Plan:
         ensemble: How they become one; none for one network, or one that looks twice.
         rules: How the square of a second look is found; none without one.
         average: Whether both looks answer.
+        looks: How many looks there are.
     """
 
     runs: list[Path]
     ensemble: EnsembleDescription | None = None
     rules: LookRules | None = None
     average: bool = False
+    looks: Literal[2, 3] = 2
 
 
 def _plan(run: Path) -> _Plan:
@@ -144,7 +147,12 @@ def _plan(run: Path) -> _Plan:
         raise CAMRunError(f"{run / LOOKS_NAME}: {error.errors()[0]['msg']}; train again") from None
     if looks.look.rule == "random":
         raise ValueError(f"{run} looks again at a random place, which is there to be compared with and not to be used")
-    return _Plan([run / FIRST, run / SECOND], rules=looks.look, average=looks.answer == "average")
+    return _Plan(
+        [run / FIRST, run / SECOND],
+        rules=looks.look,
+        average=looks.answer == "average",
+        looks=3 if looks.answer == "third look" else 2,
+    )
 
 
 def _alone(name: str, trained: CAMModelDescription, plan: _Plan) -> EnsembleDescription:

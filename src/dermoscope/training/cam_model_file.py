@@ -19,7 +19,12 @@ def load_cam_run(run: Path) -> tuple[CAMModelDescription, CAMNetwork]:
     """
     description = load_cam_description(run)
     try:
-        network = CAMNetwork(description.backbone, len(description.classes), mask_head=description.mask_head)
+        network = CAMNetwork(
+            description.backbone,
+            len(description.classes),
+            mask_head=description.mask_head,
+            gap_convolution=description.gap_convolution,
+        )
         network.load_state_dict(load_file(run / MODEL_NAME))
     except (SafetensorError, OSError, RuntimeError) as error:
         raise CAMRunError(f"{run / MODEL_NAME} is damaged ({error}); train again") from None

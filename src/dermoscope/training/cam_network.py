@@ -32,6 +32,7 @@ def build_network(recipe: CAMRecipe, weights: Path) -> CAMNetwork:
         dropout=part.dropout,
         drop_path=part.drop_path,
         mask_head=bool(recipe.loss.mask_head),
+        gap_convolution=part.gap_convolution,
     )
     try:
         state = {name: tensor for file in weight_files(weights) for name, tensor in load_file(file).items()}

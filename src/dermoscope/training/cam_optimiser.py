@@ -10,7 +10,7 @@ from dermoscope.training.recipes.cams import CAMOptimiserPart
 
 def build_optimiser(part: CAMOptimiserPart, network: CAMNetwork) -> Optimizer:
     """The optimiser of a recipe, with the rate of the backbone apart from that of the heads."""
-    heads = [*network.classifier.parameters(), *(network.mask_head.parameters() if network.mask_head else ())]
+    heads = [parameter for head in network.heads for parameter in head.parameters()]
     rates = [part.backbone_share * part.learning_rate, part.learning_rate]
     groups = [
         {"params": list(parameters), "lr": rate}

@@ -205,6 +205,7 @@ def train_network(
         cleaning=recipe.cleaning,
         crops=recipe.crops,
         mask_head=bool(recipe.loss.mask_head),
+        gap_convolution=recipe.model.gap_convolution,
         weights_sha256=weights_sha256(weights),
         licence=network.licence,
         images=dict(sorted(Counter(record.source or "images" for record in chosen["train"]).items())),

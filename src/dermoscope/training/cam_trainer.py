@@ -184,7 +184,7 @@ class CAMTrainer:
             **losses,
             "loss": loss,
             **scores,
-            **mean_auc(labels, probabilities),
+            **mean_auc(labels, probabilities, self.recipe.task.task.ranked_classes),
             "learning rate": rate,
             "seconds": round(seconds, 3),
             "seconds waiting for images": round(waited, 3),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,15 +42,18 @@ def decisions(
     return found, tuple(tuple(int(count) for count in row) for row in table[:, :classes])
 
 
-def mean_auc(labels: NDArray[np.integer], probabilities: NDArray[np.floating]) -> dict[str, float]:
-    """The mean over classes of the AUC of each against all others, by its name; empty where one class is all there is.
+def mean_auc(
+    labels: NDArray[np.integer], probabilities: NDArray[np.floating], ranked: Sequence[int]
+) -> dict[str, float]:
+    """The mean over classes of the AUC of each against all others, by its name; empty where none can be told apart.
 
     Args:
         labels: `[N]` true class.
         probabilities: `[N, K]`.
+        ranked: The classes it is over, as far as they occur.
     """
-    there = np.unique(labels)
-    if len(there) < 2:
+    there = [name for name in ranked if 0 < np.count_nonzero(labels == name) < len(labels)]
+    if not there:
         return {}
     return {"mean AUC": float(np.mean([roc_auc(labels == name, probabilities[:, name]) for name in there]))}
 

@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from dermoscope import taxonomy
 from dermoscope.data.manifest import Record
-from dermoscope.training.tasks import MALIGNANT, SKIN, Task
+from dermoscope.training.tasks import ISIC2017_PARTS, MALIGNANT, SKIN, Task
+
+_OFFICIAL = {"MEL": "p_melanoma", "BKL": "seborrheic_keratosis"}
 
 
 def predictions_table(
@@ -43,6 +45,8 @@ def probability_columns(task: Task) -> dict[str, int]:
     """Name of each column of probabilities to the class it holds."""
     if task.name == "gate":
         return {"p_skin": task.classes.index(SKIN)}
+    if task.name in ISIC2017_PARTS:
+        return {_OFFICIAL[task.classes[1]]: 1}
     if task.name == "malignancy":
         return {"p_malignant": task.classes.index(MALIGNANT)}
     if task.name == "group":

@@ -12,7 +12,10 @@ from dermoscope.data.manifest import Record
 
 BENIGN, MALIGNANT = "benign", "malignant"
 NOT_SKIN, SKIN = "not skin", "skin"
+OTHER = "other"
 
+ISIC2017_CLASSES = ("NV", "MEL", "BKL")
+ISIC2017_PARTS = ("isic2017-melanoma", "isic2017-keratosis")
 
 Reads = Literal["feature", "statistics"]
 
@@ -28,6 +31,7 @@ class Task:
         reads: What of the encoder the head reads, `feature` or `statistics`.
         equal_classes: Whether probabilities speak of equally frequent classes, as balanced accuracy does, or of the
             frequencies among the validation images.
+        ranked: Classes whose AUC against the rest makes the mean AUC; all of them if it is empty.
     """
 
     name: str
@@ -35,6 +39,12 @@ class Task:
     definition: str = ""
     reads: Reads = "feature"
     equal_classes: bool = False
+    ranked: tuple[str, ...] = ()
+
+    @property
+    def ranked_classes(self) -> tuple[int, ...]:
+        """Numbers of the classes that the mean AUC is over."""
+        return tuple(self.classes.index(name) for name in self.ranked or self.classes)
 
     def label(self, record: Record) -> int | None:
         """The class of an image, or none where the image has no answer for this task."""
@@ -47,6 +57,8 @@ class Task:
             return NOT_SKIN if code == taxonomy.NOT_SKIN else SKIN
         if self.name == "group":
             return taxonomy.GROUP_OF.get(code)
+        if self.name in ISIC2017_PARTS:
+            return (code if code in self.classes else OTHER) if code in ISIC2017_CLASSES else None
         if self.name in ("diagnosis", "cancer", "isic2017"):
             merged = "AKIEC" if code in ("AK", "SCC") else code
             return merged if merged in self.classes else None
@@ -73,8 +85,11 @@ TASKS: Mapping[str, Task] = MappingProxyType(
     {
         **DEFAULT_TASKS,
         "cancer": Task("cancer", ("BCC", "MEL", "AKIEC"), equal_classes=True),
-        "isic2017": Task("isic2017", ("NV", "MEL", "BKL")),
+        "isic2017": Task("isic2017", ISIC2017_CLASSES, ranked=("MEL", "BKL")),
+        "isic2017-melanoma": Task("isic2017-melanoma", (OTHER, "MEL"), ranked=("MEL",)),
+        "isic2017-keratosis": Task("isic2017-keratosis", (OTHER, "BKL"), ranked=("BKL",)),
     }
 )
-"""Every question that a recipe may ask. `cancer` is Girona's second track, which had SCC where HAM10000 has AKIEC;
-`isic2017` is Part 3 of that challenge, where BKL is seborrheic keratosis."""
+"""Every question that a recipe may ask. `cancer` is Girona's second track, which had SCC where HAM10000 has AKIEC.
+`isic2017` is Part 3 of that challenge, where BKL is seborrheic keratosis, as one question, ranked as there: by the AUC
+of melanoma and that of keratosis. The two after it are those, each a question of its own."""

@@ -9,9 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from dermoscope import __version__
 from dermoscope.camnet.second_look import LookRules
 
-DESCRIPTION_NAME = "looks.json"
-FIRST, SECOND = "first", "second"
-"""Folders of the networks, in that of the run."""
+FIRST, SECOND, THIRD = "first", "second", "third"
+"""Folders of the looks, in that of the run and in that of its crops; the third look has no network of its own."""
 
 
 class TwoLooksDescription(BaseModel):
@@ -24,8 +23,9 @@ class TwoLooksDescription(BaseModel):
         task: Name of the question.
         definition: Name of the malignancy definition, where the question has one.
         classes: What the answers stand for, in order.
+        ranked: Those of them that the mean AUC is over; all where it is empty.
         look: How the square of the second look is found.
-        answer: Whether the second look answers, or the average of both.
+        answer: Which look answers; the average is of the first and the second.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,5 +36,6 @@ class TwoLooksDescription(BaseModel):
     task: str
     definition: str = ""
     classes: tuple[str, ...]
+    ranked: tuple[str, ...] = ()
     look: LookRules
-    answer: Literal["second look", "average"]
+    answer: Literal["second look", "average", "third look"]

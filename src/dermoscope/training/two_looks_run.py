@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedGroupKFold
 
 from dermoscope.batch.files import replace_file
 from dermoscope.batch.inputs import RUN_NAME
-from dermoscope.camnet.second_look import SecondLook, second_look
+from dermoscope.camnet.second_look import LookRules, second_look
 from dermoscope.data.manifest import Record
-from dermoscope.evaluation.intervals import Estimate, grouped_bootstrap
+from dermoscope.evaluation.intervals import Estimate
+from dermoscope.evaluation.looks import DESCRIPTION_NAME, MAPS_NAME, TABLE_NAME
 from dermoscope.evaluation.training_run import PREDICTIONS_NAME, TRAINING_NAME
 from dermoscope.images.lesion_crops import Box
 from dermoscope.training.cam_data import CropData
@@ -26,18 +26,17 @@ from dermoscope.training.class_scores import validation_scores
 from dermoscope.training.crop_images import CropCache, Key, key_of
 from dermoscope.training.evaluation_notes import evaluation_notes
 from dermoscope.training.head_data import PREDICTED
-from dermoscope.training.head_metrics import mean_auc
-from dermoscope.training.head_predictions import csv_table, predictions_table, split_table
+from dermoscope.training.head_predictions import predictions_table, split_table
 from dermoscope.training.head_run import SPLIT_NAME
 from dermoscope.training.recipes import RECIPE_NAME, CAMRecipe, TwoLooksRecipe, recipe_text
 from dermoscope.training.recipes.augmentation import NO_AUGMENTATION
 from dermoscope.training.run_folder import EpochMetrics, RunFolder, RunRecord
 from dermoscope.training.trainer_state import CheckpointError
-from dermoscope.training.two_looks_description import DESCRIPTION_NAME, FIRST, SECOND, TwoLooksDescription
+from dermoscope.training.two_looks_answers import Answers, Cut, compared_looks, looks_table, maps_file, with_average
+from dermoscope.training.two_looks_description import FIRST, SECOND, THIRD, TwoLooksDescription
 
 FOLD = "fold-{}"
 _HALF = 127
-LOOKS_NAME = "looks.csv"
 BeginRun = Callable[[Path], RunFolder]
 """Begins the run folder of one look."""
 
@@ -49,8 +48,8 @@ class TrainedLooks:
     Attributes:
         scores: Measures of the validation images by the answer of the recipe, with intervals by lesion.
         recalls: The same for the recall of each class.
-        auc: Mean AUC over the classes of the validation images, of `first look`, `second look` and `average`.
-        gain: That of the second look, and of the average, minus that of the first, paired by lesion.
+        auc: Mean AUC over the ranked classes of the validation images, by answer; see `evaluation.looks`.
+        gain: That of every later answer minus that of the first look, paired by lesion.
         whole: How many images were looked at as a whole again, by reason.
         images: How many were looked at.
     """
@@ -80,8 +79,8 @@ def train_two_looks(
     """Train the first look, cut, train the second, and write; what is finished in the folder is not done again.
 
     Writes `first/`, `fold-1/` and so on, and `second/`, each a run of a network with class activation maps;
-    `looks.csv`, what was cut out of each image and what was said before and after; `looks.json`, `predictions.csv` and
-    `training.json`.
+    `looks.csv`, what was cut out of each image and what every look says; `look-maps.npy`, by which maps; `looks.json`,
+    `predictions.csv` and `training.json`. The third look is that of the second network at what its own map cuts out.
 
     Args:
         recipe: What to do.
@@ -126,25 +125,11 @@ def train_two_looks(
         return place
 
     first = stage(FIRST, recipe.first, records, whole)
-    looks: dict[Key, SecondLook] = {}
-    said: dict[Key, NDArray[np.float32]] = {}
+    cuts: dict[Key, Cut] = {}
 
     def collect(place: Path, chosen: Sequence[Record]) -> None:
         announce.on_stage(f"{place.name}: finding where to look again")
-        found, boxes = _look(place, whole, chosen, recipe.first, threads)
-        rows = whole.rows_of(chosen)
-        for number, (record, row) in enumerate(zip(chosen, rows, strict=True)):
-            logits, cams = found.logits[number, 0], found.cams[number, 0]
-            _, (masks,) = whole.rows(np.array([row]))
-            # By the map of the class that the network decides for: the true one would tell the second look the answer.
-            looks[key_of(record)] = second_look(
-                cams[int(logits.argmax())],
-                boxes[number],
-                recipe.look,
-                mask=masks[0] > _HALF,
-                random=np.random.default_rng([recipe.first.seed, *record.image_id.encode()]),
-            )
-            said[key_of(record)] = logits
+        cuts.update(_cuts(_look(place, whole, chosen, recipe.first, threads), whole, chosen, recipe.first, recipe.look))
 
     parts = _folds(recipe, [record for record in seen if record.split == "train"])
     for number, held in enumerate(parts, 1):
@@ -153,20 +138,28 @@ def train_two_looks(
         # Masks and crops are those of the whole manifest: a fold trains on some of them and looks at the rest.
         collect(stage(FOLD.format(number), recipe.first, others, whole), held)
     collect(first, [record for record in seen if record.split in PREDICTED or not parts])
-    boxes = {key: found.box for key, found in looks.items()}
     again = recipe.second_look
-    crops = crops_of(again, records, cache / SECOND, masks, looks=boxes)
+    crops = crops_of(again, records, cache / SECOND, masks, looks=_boxes(cuts))
     second = stage(SECOND, again, records, crops, first if recipe.start == "first look" else None)
     announce.on_stage("comparing the looks")
     chosen = {split: [r for r in seen if r.split == split] for split in PREDICTED}
     chosen = {split: images for split, images in chosen.items() if images}
-    answers: dict[str, dict[str, NDArray[np.float64]]] = {}
+    predicted = [record for images in chosen.values() for record in images]
+    found = _look(second, crops, predicted, again, threads)
+    moved = _cuts(found, crops, predicted, again, recipe.look)
+    closer = crops_of(again, predicted, cache / THIRD, masks, looks=_boxes(moved))
+    before, third = (
+        _look(first, whole, predicted, recipe.first, threads),
+        _look(second, closer, predicted, again, threads),
+    )
+    said = with_average(*(crop_probabilities(one.logits).mean(axis=1) for one in (before, found, third)))
+    answers: dict[str, Answers] = {}
+    start = 0
     for split, images in chosen.items():
-        before = crop_probabilities(np.stack([said[key_of(record)] for record in images]))
-        found, _ = _look(second, crops, images, again, threads)
-        after = crop_probabilities(found.logits).mean(axis=1)
-        answers[split] = {"first look": before, "second look": after, "average": (before + after) / 2}
-    replace_file(folder / LOOKS_NAME, _looks_table(task.classes, chosen, looks, answers, seen))
+        answers[split] = {name: values[start : start + len(images)] for name, values in said.items()}
+        start += len(images)
+    replace_file(folder / TABLE_NAME, looks_table(task, chosen, cuts, answers, seen))
+    replace_file(folder / MAPS_NAME, maps_file(cuts, seen))
     final = {split: of[recipe.answer] for split, of in answers.items()}
     replace_file(folder / PREDICTIONS_NAME, predictions_table(task, chosen, final))
     description = TwoLooksDescription(
@@ -174,6 +167,7 @@ def train_two_looks(
         task=task.name,
         definition=task.definition,
         classes=task.classes,
+        ranked=task.ranked,
         look=recipe.look,
         answer=recipe.answer,
     )
@@ -183,12 +177,12 @@ def train_two_looks(
     labels = np.array([task.label(record) for record in chosen["val"]], np.int64)
     groups = [f"{record.source}/{record.group_id}" for record in chosen["val"]]
     scores, recalls = validation_scores(task, chosen["val"], labels, final["val"], resamples)
-    auc, gain = _compared(labels, answers["val"], groups, resamples)
-    reasons: Counter[str] = Counter(found.reason for found in looks.values() if found.reason)
+    auc, gain = compared_looks(task, labels, answers["val"], groups, resamples)
+    reasons: Counter[str] = Counter(cut.look.reason for cut in cuts.values() if cut.look.reason)
     values = {name: estimate.value for name, estimate in scores.items()}
     run.add_metrics(EpochMetrics(head=recipe.name, metrics=values))
     run.complete({recipe.name: {**values, **{f"mean AUC, {name}": one.value for name, one in auc.items()}}})
-    return TrainedLooks(scores, recalls, auc, gain, dict(reasons), len(looks))
+    return TrainedLooks(scores, recalls, auc, gain, dict(reasons), len(cuts))
 
 
 def _is_finished(place: Path, run: RunFolder) -> bool:
@@ -234,61 +228,39 @@ def _of_fold(record: Record, apart: set[Key]) -> Record:
     return record
 
 
-def _look(
-    place: Path, crops: CropCache, chosen: Sequence[Record], recipe: CAMRecipe, threads: int
-) -> tuple[Looked, list[Box]]:
-    """What a trained network says of some images, and where their crops were cut."""
+def _look(place: Path, crops: CropCache, chosen: Sequence[Record], recipe: CAMRecipe, threads: int) -> Looked:
+    """What a trained network says of some images."""
     description, network = load_cam_run(place)
     rows = crops.rows_of(chosen)
     crops.fill(rows, threads=threads)
     data = CropData(crops, description.contract, NO_AUGMENTATION, rows=rows, seed=recipe.seed, threads=threads)
-    found = look(network, data, len(recipe.crops.names), recipe.optimiser.batch_size, precision=recipe.precision)
-    left, top, right, bottom = crops.boxes(rows)[:, 0].T.tolist()
-    return found, list(zip(left, top, right, bottom, strict=True))
+    return look(network, data, len(recipe.crops.names), recipe.optimiser.batch_size, precision=recipe.precision)
 
 
-def _compared(
-    labels: NDArray[np.int64], answers: Mapping[str, NDArray[np.float64]], groups: Sequence[str], resamples: int
-) -> tuple[dict[str, Estimate], dict[str, Estimate]]:
-    """Mean AUC of each answer, and of the later ones minus that of the first."""
-
-    def score(name: str, rows: NDArray[np.intp]) -> float:
-        return mean_auc(labels[rows], answers[name][rows]).get("mean AUC", float("nan"))
-
-    auc = {
-        name: grouped_bootstrap(lambda rows, name=name: score(name, rows), groups, resamples=resamples)  # type: ignore[misc]
-        for name in answers
-    }
-    gain = {
-        name: grouped_bootstrap(
-            lambda rows, name=name: score(name, rows) - score("first look", rows),  # type: ignore[misc]
-            groups,
-            resamples=resamples,
+def _cuts(
+    found: Looked, crops: CropCache, chosen: Sequence[Record], recipe: CAMRecipe, rules: LookRules
+) -> dict[Key, Cut]:
+    """Where a network looks next, by what it said of some images: of its last view, where it has several."""
+    names = recipe.crops.names
+    view = names.index("look") if "look" in names else 0
+    rows = crops.rows_of(chosen)
+    boxes = crops.boxes(rows)[:, view].tolist()
+    cuts: dict[Key, Cut] = {}
+    for number, record in enumerate(chosen):
+        # By the map of the class that the network decides for: the true one would tell the next look the answer.
+        cam = found.cams[number, view, int(found.logits[number, view].argmax())]
+        left, top, right, bottom = boxes[number]
+        _, (masks,) = crops.rows(rows[number : number + 1])
+        look = second_look(
+            cam,
+            (left, top, right, bottom),
+            rules,
+            mask=masks[view] > _HALF,
+            random=np.random.default_rng([recipe.seed, *record.image_id.encode()]),
         )
-        for name in answers
-        if name != "first look"
-    }
-    return auc, gain
+        cuts[key_of(record)] = Cut(look, cam)
+    return cuts
 
 
-def _looks_table(
-    classes: tuple[str, ...],
-    chosen: Mapping[str, Sequence[Record]],
-    looks: Mapping[Key, SecondLook],
-    answers: Mapping[str, Mapping[str, NDArray[np.float64]]],
-    seen: Sequence[Record],
-) -> bytes:
-    """CSV: `image_id`, `split`, the box in pixels, why it is the whole, and both answers where images are predicted."""
-    said: dict[Key, list[str]] = {}
-    for split, images in chosen.items():
-        before, after = answers[split]["first look"], answers[split]["second look"]
-        for record, one, two in zip(images, before, after, strict=True):
-            said[key_of(record)] = [f"{value:.7g}" for value in (*one, *two)]
-    columns = [f"{look}_{name}" for look in (FIRST, SECOND) for name in classes]
-    rows: list[Sequence[str]] = [["image_id", "split", "left", "top", "right", "bottom", "whole_because", *columns]]
-    for record in seen:
-        found = looks[key_of(record)]
-        place = [str(value) for value in found.box]
-        blank = [""] * len(columns)
-        rows.append([record.image_id, record.split, *place, found.reason, *said.get(key_of(record), blank)])
-    return csv_table(rows)
+def _boxes(cuts: Mapping[Key, Cut]) -> dict[Key, Box]:
+    return {key: cut.look.box for key, cut in cuts.items()}

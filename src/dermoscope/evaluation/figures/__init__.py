@@ -8,6 +8,7 @@ from dermoscope.evaluation.figures.curves import precision_recall, roc_curve
 from dermoscope.evaluation.figures.embedding import embedding_map, project, sample_evenly
 from dermoscope.evaluation.figures.gallery import Case, Choice, gallery, worst_median_best
 from dermoscope.evaluation.figures.lesions import dice_by_type
+from dermoscope.evaluation.figures.looks import LookCase, look_gallery
 from dermoscope.evaluation.figures.matrix import confusion_matrix
 from dermoscope.evaluation.figures.training import training_curves
 from dermoscope.evaluation.figures.trust import coverage_risk_curve, reliability_diagram
@@ -15,11 +16,13 @@ from dermoscope.evaluation.figures.trust import coverage_risk_curve, reliability
 __all__ = [
     "Case",
     "Choice",
+    "LookCase",
     "confusion_matrix",
     "coverage_risk_curve",
     "dice_by_type",
     "embedding_map",
     "gallery",
+    "look_gallery",
     "precision_recall",
     "project",
     "reliability_diagram",

@@ -15,6 +15,7 @@ from dermoscope.evaluation.report.classes import class_part
 from dermoscope.evaluation.report.document import Tile
 from dermoscope.evaluation.report.facts import Inputs, Request, facts_of, header_of, left_out_of, warnings_of, where
 from dermoscope.evaluation.report.features_part import features_part
+from dermoscope.evaluation.report.looks_part import looks_part
 from dermoscope.evaluation.report.maps_part import maps_part
 from dermoscope.evaluation.report.mask_part import mask_part
 from dermoscope.evaluation.report.official_part import official_part
@@ -189,6 +190,7 @@ def _parts(request: Request, inputs: Inputs, settings: Settings) -> list[Part]:
         asked: tuple[ClassTask | BinaryTask, ...] = (*inputs.classes, *inputs.binary)
         scored = next((part for part in parts if part and asked and part.key == asked[0].key), None)
         parts.append(training_part(inputs.training, scored, on))
+        parts.append(looks_part(inputs.training.folder, matched, on, settings))
         parts.append(maps_part(inputs.training.folder, matched, on, settings))
         if request.store is not None and asked:
             parts.append(features_part(inputs.training, request.store, asked[0], matched, of(asked[0]), settings))

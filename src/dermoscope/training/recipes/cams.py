@@ -37,12 +37,15 @@ class CAMNetworkPart(Part):
         size: Side of the square input in pixels.
         dropout: Probability of dropping a pooled feature in training.
         drop_path: Probability of skipping a whole block in training, for the deepest one; not every backbone has it.
+        gap_convolution: Channels of a 3×3 convolution between backbone and average, in the place of the pooling that
+            may close the backbone; 0 has none. VGG-GAP has 1024.
     """
 
     backbone: str = "tf_efficientnet_lite0"
     size: PositiveInt = 224
     dropout: ShareBelowOne = 0.0
     drop_path: ShareBelowOne = 0.0
+    gap_convolution: NonNegativeInt = 0
 
 
 class CropsPart(CropRules):

@@ -40,7 +40,9 @@ class TaskPart(Part):
         definition: Name of the malignancy definition; for the question `malignancy` alone.
     """
 
-    question: Literal["gate", "group", "diagnosis", "malignancy", "cancer", "isic2017"]
+    question: Literal[
+        "gate", "group", "diagnosis", "malignancy", "cancer", "isic2017", "isic2017-melanoma", "isic2017-keratosis"
+    ]
     definition: str = ""
 
     @model_validator(mode="after")
@@ -55,7 +57,7 @@ class TaskPart(Part):
     def task(self) -> Task:
         """The question with its classes."""
         known = TASKS[self.question]
-        return Task(known.name, known.classes, definition=self.definition)
+        return Task(known.name, known.classes, definition=self.definition, ranked=known.ranked)
 
 
 class InputPart(Part):

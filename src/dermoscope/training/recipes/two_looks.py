@@ -26,7 +26,8 @@ class TwoLooksRecipe(Part):
             parts; 0 lets the first network cut the images that it has learnt.
         second: What is otherwise in the second look: dotted key to value, as `--set` makes it.
         start: Whether the second look starts from the weights of the first or from the pretrained ones.
-        answer: Whether the answer is that of the second look or the average of both.
+        answer: Which look answers: the second, the average of both, or the third, at which the network of the second
+            looks at what its own map cuts out of its view.
         published: What its authors measured; none where they published nothing for these settings.
         variants: Named changes, as `--set` makes them: dotted key to value.
     """
@@ -40,7 +41,7 @@ class TwoLooksRecipe(Part):
     folds: Annotated[int, Field(ge=0, le=20)] = 4
     second: dict[str, JsonValue] = Field(default_factory=dict)
     start: Literal["first look", "pretrained"] = "first look"
-    answer: Literal["second look", "average"] = "second look"
+    answer: Literal["second look", "average", "third look"] = "second look"
     published: PublishedPart | None = None
     variants: dict[str, dict[str, JsonValue]] = Field(default_factory=dict)
 
