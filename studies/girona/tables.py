@@ -9,7 +9,8 @@ decided one alone), the share of positive evidence on it, and how often the map 
 the smallest and largest value and the standard deviation of the maps of each class.
 
 Then ensembles: the seeds of each variant, the variants of each seed, and everything, by the rule that is published for
-the task, beside the member that is best on the validation images. Intervals draw whole lesions.
+the task, beside the member that is best on the validation images, for three crops and for one. Intervals draw whole
+lesions. In the file, rows of earlier runs stay unless they are measured anew.
 """
 
 from __future__ import annotations
@@ -97,8 +98,20 @@ def main() -> None:
         numbers["ensembles"].append(print_ensemble(label, task, names, found))
     if arguments.json:
         kept = json.loads(arguments.json.read_text()) if arguments.json.exists() else {}
-        kept[f"{arguments.runs}, {arguments.task}, {arguments.split}"] = numbers
+        name = f"{arguments.runs}, {arguments.task}, {arguments.split}"
+        kept[name] = {part: merged(kept.get(name, {}).get(part, []), rows) for part, rows in numbers.items()}
         arguments.json.write_text(f"{json.dumps(kept, indent=1)}\n")
+
+
+def merged(earlier: list[dict[str, object]], rows: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Rows, and those of earlier runs that are no longer on disk."""
+    here = [identity(row) for row in rows]
+    return [*(row for row in earlier if identity(row) not in here), *rows]
+
+
+def identity(row: dict[str, object]) -> object:
+    """What a row is about."""
+    return (row["losses"], row["crops"]) if "losses" in row else row["members"]
 
 
 def print_row(variant: str, crops: str, runs: dict[int, Run], base: dict[int, Run]) -> dict[str, object]:
@@ -130,10 +143,14 @@ def print_row(variant: str, crops: str, runs: dict[int, Run], base: dict[int, Ru
 
 def ensembles(names: list[Name]) -> list[tuple[str, list[Name]]]:
     """What is combined: a label and its members, at least two."""
-    three = [name for name in names if name[1] == "three-crops"]
-    groups = [(f"{v}, all seeds", [n for n in three if n[0] == v]) for v in sorted({n[0] for n in three})]
-    groups += [(f"all losses, seed {s}", [n for n in three if n[2] == s]) for s in sorted({n[2] for n in three})]
-    groups.append(("all with three crops", three))
+    groups: list[tuple[str, list[Name]]] = []
+    for crops in ("three-crops", "one-crop"):
+        own = [name for name in names if name[1] == crops]
+        groups += [(f"{v}, {crops}, all seeds", [n for n in own if n[0] == v]) for v in sorted({n[0] for n in own})]
+        groups += [
+            (f"every loss, {crops}, seed {s}", [n for n in own if n[2] == s]) for s in sorted({n[2] for n in own})
+        ]
+        groups.append((f"all with {crops}", own))
     return [(label, members) for label, members in groups if len(members) > 1]
 
 
