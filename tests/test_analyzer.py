@@ -16,6 +16,7 @@ from dermoscope import taxonomy
 from dermoscope.analysis import Analysis
 from dermoscope.analyzer import NOT_SKIN_REASON, Analyzer, Outcome, load_analyzer
 from dermoscope.bundle import Bundle, BundleError
+from dermoscope.engine import EngineError
 from dermoscope.images import ImageError
 from tests.watch import REPOSITORY
 
@@ -205,3 +206,13 @@ def test_a_picture_on_request(path: Path, analyzer: Analyzer) -> None:
 def test_a_missing_bundle_is_named(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="nowhere is not a bundle folder"):
         load_analyzer(tmp_path / "nowhere")
+
+
+def test_numbers_that_are_not_finite_are_an_error_and_not_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    analyzer = load_analyzer()
+    encode = analyzer._model._encoder
+    monkeypatch.setattr(
+        analyzer._model, "_encoder", lambda given: {name: value * np.nan for name, value in encode(given).items()}
+    )
+    with pytest.raises(EngineError, match="not finite on this machine"):
+        analyzer.analyze(np.full((64, 64, 3), 180, np.uint8))

@@ -19,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
+from dermoscope.engine_cache import compiled_model
+
 EngineName = Literal["openvino", "onnxruntime"]
 Precision = Literal["auto", "float32"]
 Arrays = dict[str, NDArray[Any]]
@@ -102,7 +104,6 @@ class _OpenVinoGraph:
         import openvino.properties.hint as hints
 
         core = ov.Core()
-        folder = cache_folder()
         options: dict[Any, Any] = {
             props.hint.performance_mode: hints.PerformanceMode.LATENCY,
             props.num_streams: streams,
@@ -115,12 +116,7 @@ class _OpenVinoGraph:
             options[hints.inference_precision] = ov.Type.f32
         elif _cpu_has_bfloat16(core):
             options[hints.inference_precision] = ov.Type.bf16
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            options[props.cache_dir] = str(folder)
-        except OSError:
-            pass  # a read-only home costs a slower start, nothing else
-        self._compiled = core.compile_model(str(path), "CPU", options)
+        self._compiled = compiled_model(core, path, options, cache_folder())
         self.inputs = tuple(port.get_any_name() for port in self._compiled.inputs)
         self._outputs = [port.get_any_name() for port in self._compiled.outputs]
         self._per_thread = local()

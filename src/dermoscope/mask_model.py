@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dermoscope.analysis import Gate
 from dermoscope.bundle import Bundle, Head
 from dermoscope.encoders.inputs import EncoderInput, prepare
-from dermoscope.engine import EngineName, Precision, compile_graph
+from dermoscope.engine import EngineError, EngineName, Precision, cache_folder, compile_graph
 from dermoscope.heads.calibration import calibrated_probabilities
 from dermoscope.images import DecodedImage, ImageError, decode
 from dermoscope.segment.automatic import AutomaticMask, Decode, as_drawn, segment_automatically
@@ -86,9 +86,17 @@ class MaskModel:
 
         Args:
             rgb: `[H, W, 3]`, 8-bit.
+
+        Raises:
+            EngineError: If its numbers are not finite, from which every image would look like no skin.
         """
         prepared = prepare(rgb, self._parts.encoder.input)
         encoded = self._encoder({"image": prepared.image, "pool_weights": prepared.pool_weights})
+        if not np.isfinite(encoded["statistics"]).all():
+            raise EngineError(
+                f"the encoder's numbers are not finite on this machine; try --precision float32, or remove "
+                f"{cache_folder()}"
+            )
         return EncodedImage(prepared, encoded["embedding"], encoded["feature"], encoded["statistics"])
 
     def judge_skin(self, encoded: EncodedImage) -> Gate:
