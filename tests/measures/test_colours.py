@@ -77,9 +77,10 @@ def test_the_image_may_be_a_smaller_copy() -> None:
     assert found.shares == pytest.approx(whole.shares, abs=0.02)
 
 
+@pytest.mark.parametrize("start", [0, 1002, 1005, 1999])
 @pytest.mark.parametrize("shape", [(1, 1), (1, 2000), (2000, 1)])
-def test_masks_thinner_than_a_pixel_are_survived(shape: tuple[int, int]) -> None:
+def test_masks_thinner_than_a_pixel_are_survived(shape: tuple[int, int], start: int) -> None:
     mask = np.zeros((2000, 2000), np.bool_)
-    mask[: shape[0], : shape[1]] = True
+    mask[start if shape[0] == 1 else slice(None), start if shape[1] == 1 else slice(None)] = True
     rgb = np.full((2000, 2000, 3), REFERENCES["black"], np.uint8)
     assert measure_colours(rgb, mask).present == ("black",)
