@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from dermoscope.measures.shape import box_of
+
 
 @dataclass(frozen=True)
 class Diameter:
@@ -38,13 +40,12 @@ def measure_diameter(mask: NDArray[np.bool_], spacing: tuple[float, float] = (1.
     Raises:
         ValueError: If the mask is empty.
     """
-    rows = np.flatnonzero(mask.any(axis=1))
-    if not len(rows):
-        raise ValueError("the mask is empty; measure only where a lesion was found")
-    lesion = mask[rows]
-    first = lesion.argmax(axis=1)
-    beyond = mask.shape[1] - lesion[:, ::-1].argmax(axis=1)
+    left, top, right, bottom = box_of(mask)
+    lesion = mask[top:bottom, left:right]
+    rows = np.flatnonzero(lesion.any(axis=1))
     # The farthest points are corners of the first and last pixels of rows.
+    first = lesion.argmax(axis=1)[rows]
+    beyond = right - left - cv2.flip(lesion.view(np.uint8), 1).argmax(axis=1)[rows]
     x = np.concatenate([first, first, beyond, beyond])
     y = np.concatenate([rows, rows + 1, rows, rows + 1])
     height, width = spacing
