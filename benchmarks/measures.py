@@ -40,7 +40,9 @@ def main() -> None:
     took = {size: parts(size) for size in SIZES}
     for name in took[SIZES[0]]:
         rows[name] = {str(size): took[size][name] for size in SIZES}
-        print(f"| {name} | " + " | ".join(f"{median:.2f} ({least:.2f})" for median, least in rows[name].values()) + " |")
+        print(
+            f"| {name} | " + " | ".join(f"{median:.2f} ({least:.2f})" for median, least in rows[name].values()) + " |"
+        )
     if arguments.json:
         arguments.json.write_text(json.dumps({"calls": CALLS, "median and least in ms": rows}, indent=1) + "\n")
 
