@@ -22,7 +22,7 @@ def evidence_at(rows: slice, columns: slice, background: float = 0.0) -> NDArray
 
 
 def test_evidence_on_the_lesion_is_no_reason_to_worry() -> None:
-    found = evidence_record(evidence_at(slice(15, 25), slice(15, 25)), MASK, SKIN, VIEW)
+    found = evidence_record(evidence_at(slice(15, 25), slice(15, 25)), MASK, SKIN, VIEW, flagged=True)
     assert found.share_inside == pytest.approx(1)
     assert found.peak_inside
     assert found.warning == ""
@@ -32,28 +32,41 @@ def test_evidence_on_the_lesion_is_no_reason_to_worry() -> None:
 
 
 def test_evidence_beside_the_lesion_is() -> None:
-    found = evidence_record(evidence_at(slice(0, 8), slice(0, 8)), MASK, SKIN, VIEW)
+    found = evidence_record(evidence_at(slice(0, 8), slice(0, 8)), MASK, SKIN, VIEW, flagged=True)
     assert found.share_inside == 0
     assert not found.peak_inside
     assert "100% of the evidence for malignancy lies outside the lesion, on the skin around it" in found.warning
 
 
+def test_a_low_risk_needs_no_warning_and_neither_does_a_peak_on_the_lesion() -> None:
+    beside = evidence_at(slice(0, 8), slice(0, 8))
+    assert evidence_record(beside, MASK, SKIN, VIEW, flagged=False).warning == ""
+    beside[20, 20] = 2
+    found = evidence_record(beside, MASK, SKIN, VIEW, flagged=True)
+    assert found.peak_inside
+    assert found.share_inside is not None
+    assert found.share_inside < 0.5
+    assert found.warning == ""
+
+
 def test_the_frame_is_named() -> None:
     view = VIEW.copy()
     view[:80, :80] = False
-    assert "dark frame" in evidence_record(evidence_at(slice(0, 8), slice(0, 8)), MASK, SKIN, view).warning
+    assert (
+        "dark frame" in evidence_record(evidence_at(slice(0, 8), slice(0, 8)), MASK, SKIN, view, flagged=True).warning
+    )
 
 
 def test_hair_is_named() -> None:
     hairy = SKIN.copy()
     for column in range(5, 80, 15):
         hairy[:100, column : column + 2] = 30
-    assert "hair" in evidence_record(evidence_at(slice(0, 8), slice(0, 8)), MASK, hairy, VIEW).warning
+    assert "hair" in evidence_record(evidence_at(slice(0, 8), slice(0, 8)), MASK, hairy, VIEW, flagged=True).warning
 
 
 def test_without_a_mask_or_without_evidence_there_is_no_share() -> None:
     for evidence, mask in ((evidence_at(slice(0, 8), slice(0, 8)), None), (np.full((28, 28), -1, np.float32), MASK)):
-        found = evidence_record(evidence, mask, SKIN, VIEW)
+        found = evidence_record(evidence, mask, SKIN, VIEW, flagged=True)
         assert found.share_inside is found.peak_inside is None
         assert found.warning == ""
 

@@ -164,7 +164,8 @@ class Evidence(_Record):
         peak_inside: Whether its strongest place lies there; none in the same cases.
         grid: Rows of cells that cover the image, at most 14 by 14: by how much the log-odds of malignancy fall when the
             cell is left out; positive speaks for malignancy.
-        warning: In plain words, where most of the evidence lies outside the lesion; empty otherwise.
+        warning: In plain words, where the risk is flagged and most of the evidence, and its peak, lie outside the
+            lesion; empty otherwise.
     """
 
     share_inside: float | None

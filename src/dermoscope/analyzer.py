@@ -145,7 +145,7 @@ class Analyzer:
         if gate.is_skin and is_needed:
             with clock("evidence"):
                 evidence_map = self._evidence(encoded)
-                found_evidence = evidence_record(evidence_map, mask, image.rgb, view)
+                found_evidence = evidence_record(evidence_map, mask, image.rgb, view, flagged=malignancy.flagged)
         if picture:
             with clock("picture"):
                 captions = ("image", "lesion mask", "evidence for malignancy")

@@ -23,19 +23,30 @@ _HAIR_FROM = 0.03
 _DIGITS = 3
 
 
-def evidence_record(evidence: NDArray[np.float32], mask: Mask | None, rgb: NDArray[np.uint8], view: Mask) -> Evidence:
-    """The record of an evidence map, with a warning where most of it lies beside the lesion.
+def evidence_record(
+    evidence: NDArray[np.float32],
+    mask: Mask | None,
+    rgb: NDArray[np.uint8],
+    view: Mask,
+    *,
+    flagged: bool,
+) -> Evidence:
+    """The record of an evidence map, with a warning where a flagged risk comes from beside the lesion.
+
+    That is where most of the evidence, and its strongest place, lie outside. Where the risk is low, what little speaks
+    for malignancy is spread over the image, and where it lies means nothing.
 
     Args:
         evidence: `[h, w]` in log-odds, covering the whole image.
         mask: The lesion, at any resolution, or none.
         rgb: The image, 8-bit; hair is looked for where there is a warning.
         view: The field of view, at any resolution.
+        flagged: Whether the malignancy risk reaches its operating point.
     """
     place = place_evidence(evidence, mask) if mask is not None else None
     rows = np.round(coarse_grid(evidence).astype(np.float64), _DIGITS).tolist()
     warning = ""
-    if mask is not None and place and place.share_inside < 1 - _MOST:
+    if mask is not None and flagged and place and place.share_inside < 1 - _MOST and not place.peak_inside:
         warning = _warning(1 - place.share_inside, _where(evidence, mask, rgb, view))
     return Evidence(
         share_inside=place.share_inside if place else None,
@@ -72,6 +83,4 @@ def _where(evidence: NDArray[np.float32], mask: Mask, rgb: NDArray[np.uint8], vi
 
 
 def _warning(outside: float, where: str) -> str:
-    return (
-        f"{outside:.0%} of the evidence for malignancy lies outside the lesion, {where}; do not trust the risk unseen"
-    )
+    return f"{outside:.0%} of the evidence for malignancy lies outside the lesion, {where}; do not trust the risk"

@@ -119,7 +119,7 @@ def _around_the_lesion(rgb: NDArray[np.uint8], mask: NDArray[np.bool_]) -> tuple
 
 
 def _reduced(plane: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """The mean of at least three samples along each pixel, as good as that of all and quicker; 1 of a mask becomes 255."""
+    """The mean of three samples or more along each pixel, as good as that of all; 1 of a mask becomes 255."""
     step = max(1, int(max(plane.shape[:2]) / (_SAMPLES * max(size))))
     sampled = plane[::step, ::step]
     if plane.ndim == 2:
