@@ -107,12 +107,15 @@ def test_the_lesion_is_measured(path: Path, outcomes: dict[Path, Outcome]) -> No
     left, top, right, bottom = found.mask.box
     width, height = right - left, bottom - top
     assert max(width, height) <= found.measures.diameter_px <= np.hypot(width, height)
-    area = np.count_nonzero(outcomes[path].mask)
+    mask = outcomes[path].mask
+    assert mask is not None
+    area = np.count_nonzero(mask)
     assert found.measures.equivalent_diameter_px == pytest.approx(np.sqrt(4 * area / np.pi))
     assert 0 <= found.measures.asymmetry <= 1
     assert 1 <= found.measures.border_irregularity < 3
     assert set(found.measures.colours) <= set(found.measures.colour_shares)
-    assert found.measures.diameter_mm is found.measures.spacing_mm is None
+    assert found.measures.diameter_mm is None
+    assert found.measures.spacing_mm is None
     assert "measure" in found.timings_ms
 
 

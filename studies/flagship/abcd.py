@@ -15,6 +15,7 @@ import csv
 import json
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,12 @@ from dermoscope.images import decode, read_mask
 from dermoscope.measures import COLOURS, LesionMeasures, measure_lesion
 
 MOST_IMAGES = 1500
+
+
+def share_of(colour: str, found: LesionMeasures) -> float:
+    return found.colours.shares[colour]
+
+
 MEASURES: Mapping[str, Callable[[LesionMeasures], float]] = {
     "asymmetry, mean of both axes": lambda found: found.asymmetry.mean,
     "asymmetry, long axis": lambda found: found.asymmetry.long_axis,
@@ -37,7 +44,7 @@ MEASURES: Mapping[str, Callable[[LesionMeasures], float]] = {
     "colour variance": lambda found: found.colours.variance,
     "largest diameter": lambda found: found.pixels.largest,
     "equivalent diameter": lambda found: found.pixels.equivalent,
-    **{f"share of {name}": lambda found, name=name: found.colours.shares[name] for name in COLOURS},
+    **{f"share of {name}": partial(share_of, name) for name in COLOURS},
 }
 
 
