@@ -37,7 +37,7 @@ the training part of HAM10000)."""
 
 # Skin around the lesion is looked for in its box, enlarged on each side by this share of the box's long side.
 _AROUND = 0.2
-# Long side of that part in pixels: twice as many change no share by more than a percent.
+# Long side of that part in pixels; the cost goes with its square.
 _SIDE = 160
 _SAMPLES = 2
 _LEAST_SKIN = 0.02
