@@ -31,6 +31,7 @@ COLUMNS = """
     diagnosis p_MEL p_NV p_BCC p_AKIEC p_BKL p_DF p_VASC
     p_malignant malignancy_definition p_melanoma abstained abstain_reason
     mask mask_confidence area_fraction flagged malignancy_threshold quality width height bundle
+    asymmetry border_irregularity colours diameter_px diameter_mm cut_by_border
 """.split()  # noqa: SIM905
 
 
