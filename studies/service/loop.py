@@ -18,9 +18,9 @@ import argparse
 import json
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,8 @@ from dermoscope.mask_model import MaskModel
 UNSEEN = ("test", "val")
 SEED = 0
 
+T = TypeVar("T")
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -49,53 +51,59 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/loop"))
     parser.add_argument("--corrections", type=int, default=200, help="how many cases the doctor corrects")
     parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--scored", type=int, help="how many of the held-out images at most; by default all")
     arguments = parser.parse_args()
     out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)
     clinic, held_out = halves(unseen(arguments.data), out)
-    seconds: dict[str, float] = {}
-    began = time.perf_counter()
-
-    def lap(name: str) -> None:
-        nonlocal began
-        now = time.perf_counter()
-        seconds[name], began = round(now - began, 1), now
-        print(f"{name}: {seconds[name]} s", flush=True)
-
-    shutil.rmtree(out / "cases", ignore_errors=True)
-    with CaseStore(out / "cases") as store:
-        corrected, labels = keep_and_correct(store, clinic, arguments.corrections)
-        lap("analysing, keeping and correcting")
-        shutil.rmtree(out / "export", ignore_errors=True)
-        count = store.export(out / "export", corrected=True)
-    assert count == arguments.corrections, "every correction, and nothing else, goes out"
-    manifest = out / "to-train.csv"
-    split = ["--fractions", "0.85", "0.15", "0", "--manifest-out", str(manifest), "--out", str(out / "splits.csv")]
-    run("data", "split", str(out / "export" / "manifest.csv"), *split)
-    lap("exporting and splitting")
-    shipped = dermoscope.load().bundle
-    for name in ("start", "run", "bundle"):
-        shutil.rmtree(out / name, ignore_errors=True)
-    difference = write_start(shipped, clinic[:64], arguments.weights, out / "start")
-    settings = ["model.size=224", f"epochs={arguments.epochs}", "copies=4", "optimiser.learning_rate=0.0003"]
-    given = [word for setting in settings for word in ("--set", setting)]
-    given += ["--weights", str(arguments.weights), "--start", str(out / "start"), "--manifest", str(manifest)]
-    run("train", "unet", *given, "--out", str(out / "run"))
-    run("export", str(out / "run"), "--bundle", str(shipped.folder), "--out", str(out / "bundle"))
-    lap("training and putting into a bundle")
-    before, after = (scores(held_out, bundle) for bundle in (shipped.folder, out / "bundle"))
-    lap("scoring before and after")
+    shipped = dermoscope.load().bundle.folder
+    steps = Steps(out / "steps.json")
+    steps.once("kept", lambda: keep_and_correct(out / "cases", clinic, arguments.corrections))
+    steps.once("exported", lambda: export_and_split(out))
+    steps.once(
+        "logit", lambda: fresh(out / "start", lambda to: write_start(shipped, clinic[:64], arguments.weights, to))
+    )
+    steps.once("trained", lambda: fresh(out / "run", lambda to: train(out, arguments.weights, arguments.epochs, to)))
+    export = ("export", str(out / "run"), "--bundle", str(shipped), "--out")
+    steps.once("bundle", lambda: fresh(out / "bundle", lambda to: run(*export, str(to))))
+    scored = held_out[: arguments.scored]
+    before = np.array(steps.once("before", lambda: scores(scored, shipped)))
+    after = np.array(steps.once("after", lambda: scores(scored, out / "bundle")))
     result = {
         "kept": len(clinic),
-        "corrected": count,
-        "mean Dice of the corrected masks before": round(float(np.mean(corrected)), 4),
-        "labels that differ from the model's": labels,
-        "largest difference of a logit after unfolding": difference,
-        "held out": compared(held_out, before, after),
-        "seconds": seconds,
+        **steps.done["kept"]["result"],
+        "exported": steps.done["exported"]["result"],
+        "largest difference of a logit after unfolding": steps.done["logit"]["result"],
+        "epochs": arguments.epochs,
+        "held out": compared(scored, before, after),
+        "seconds": {name: step["seconds"] for name, step in steps.done.items()},
     }
     (out / "loop.json").write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=2))
+
+
+class Steps:
+    """What is done already, with its result and seconds: an interrupted loop goes on where it stopped."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.done: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+
+    def once(self, name: str, step: Callable[[], Any]) -> Any:
+        """The result of a step, which is taken only if it is not done yet."""
+        if name not in self.done:
+            start = time.perf_counter()
+            result = step()
+            self.done[name] = {"result": result, "seconds": round(time.perf_counter() - start, 1)}
+            self._path.write_text(json.dumps(self.done))
+            print(f"{name}: {self.done[name]['seconds']} s", flush=True)
+        return self.done[name]["result"]
+
+
+def fresh(folder: Path, make: Callable[[Path], T]) -> T:
+    """Make a folder anew; half of one may lie there."""
+    shutil.rmtree(folder, ignore_errors=True)
+    return make(folder)
 
 
 def unseen(data: Path) -> list[Record]:
@@ -117,40 +125,56 @@ def halves(records: Sequence[Record], out: Path) -> tuple[list[Record], list[Rec
     return first, [r for r, g in zip(joined, groups, strict=True) if order[g] % 2]
 
 
-def keep_and_correct(store: CaseStore, records: Sequence[Record], count: int) -> tuple[list[float], int]:
-    """Keep every image as the service does, then correct those whose mask is worst.
-
-    Returns:
-        Dice of the masks that were corrected, and how many of their labels differ from the model's guess.
-    """
+def keep_and_correct(folder: Path, records: Sequence[Record], count: int) -> dict[str, float]:
+    """Keep every image as the service does, then correct those whose mask is worst; says what was corrected."""
+    shutil.rmtree(folder, ignore_errors=True)
     analyzer = dermoscope.load()
     encoder = MaskModel(analyzer.bundle, engine=None, precision="auto", threads=0, streams=1)
     kept = []
-    for record in records:
-        rgb = decode(record.path).rgb
-        outcome = analyzer.analyze(rgb)
-        case = store.add(rgb, outcome.analysis, encoder.encode(rgb).feature[0], outcome.mask)
-        kept.append((dice(outcome.mask, truth_of(record)), case, record))
-    kept.sort(key=lambda one: one[0])
-    worst = kept[:count]
-    for _, case, record in worst:
-        store.correct(case.id, mask=truth_of(record), label=record.diagnosis or None, note="corrected by the data set")
-    labels = sum(
-        bool(record.diagnosis) and record.diagnosis != case.analysis.top_diagnosis for _, case, record in worst
-    )
-    return [value for value, _, _ in worst], labels
+    with CaseStore(folder) as store:
+        for record in records:
+            rgb = decode(record.path).rgb
+            outcome = analyzer.analyze(rgb)
+            case = store.add(rgb, outcome.analysis, encoder.encode(rgb).feature[0], outcome.mask)
+            kept.append((dice(outcome.mask, truth_of(record)), case, record))
+        worst = sorted(kept, key=lambda one: one[0])[:count]
+        for _, case, record in worst:
+            store.correct(case.id, mask=truth_of(record), label=record.diagnosis or None, note="by the data set")
+    wrong = sum(bool(record.diagnosis) and record.diagnosis != case.analysis.top_diagnosis for _, case, record in worst)
+    return {
+        "mean Dice of all before": float(np.mean([value for value, _, _ in kept])),
+        "mean Dice of the corrected before": float(np.mean([value for value, _, _ in worst])),
+        "labels other than the model's": wrong,
+    }
 
 
-def scores(records: Sequence[Record], folder: Path) -> NDArray[np.float64]:
-    """Dice and Jaccard index of every image, as a user gets its mask, `[N, 2]`."""
+def export_and_split(out: Path) -> int:
+    shutil.rmtree(out / "export", ignore_errors=True)
+    with CaseStore(out / "cases") as store:
+        count = store.export(out / "export", corrected=True)
+    parts = ("--fractions", "0.85", "0.15", "0", "--manifest-out", str(out / "to-train.csv"))
+    run("data", "split", str(out / "export" / "manifest.csv"), "--out", str(out / "splits.csv"), *parts)
+    return count
+
+
+def train(out: Path, weights: Path, epochs: int, to: Path) -> None:
+    # The moving average of the recipe is over more steps than there are here.
+    settings = (f"epochs={epochs}", "model.size=224", "optimiser.learning_rate=0.0003", "optimiser.average=0.95")
+    changes = [word for setting in settings for word in ("--set", setting)]
+    given = ("--manifest", str(out / "to-train.csv"), "--weights", str(weights), "--start", str(out / "start"))
+    run("train", "unet", *given, *changes, "--out", str(to))
+
+
+def scores(records: Sequence[Record], folder: Path) -> list[tuple[float, float]]:
+    """Dice and Jaccard index of every image, as a user gets its mask."""
     segmenter = dermoscope.load_segmenter(folder)
     found = []
     for record in records:
         truth = truth_of(record)
         mask = segmenter.segment(record.path).mask
         scored = mask_scores(np.zeros_like(truth) if mask is None else mask, truth)
-        found.append((scored.dice, scored.jaccard))
-    return np.array(found)
+        found.append((float(scored.dice), float(scored.jaccard)))
+    return found
 
 
 def compared(records: Sequence[Record], before: NDArray[np.float64], after: NDArray[np.float64]) -> dict[str, Any]:

@@ -29,11 +29,11 @@ BATCH = 16
 PREFIX = "network."  # what a run calls the U-Net within its model
 
 
-def write_start(bundle: Bundle, records: Sequence[Record], weights: Path, folder: Path) -> float:
+def write_start(bundle_folder: Path, records: Sequence[Record], weights: Path, folder: Path) -> float:
     """Write the run folder.
 
     Args:
-        bundle: With a mask network.
+        bundle_folder: A bundle with a mask network.
         records: Images to measure mean and spread on.
         weights: Of the network's encoder, as the training wants them named.
         folder: To write.
@@ -41,6 +41,7 @@ def write_start(bundle: Bundle, records: Sequence[Record], weights: Path, folder
     Returns:
         Largest difference between the logits before and after, over the first batch.
     """
+    bundle = Bundle.load(bundle_folder)
     part = bundle.description.mask_network
     assert part is not None, "the bundle has no mask network"
     network = UNet(part.name).eval()
