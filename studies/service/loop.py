@@ -49,13 +49,15 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with ISIC2018_256 and splits")
     parser.add_argument("--weights", type=Path, required=True, help="of EfficientNet-Lite0, the mask network's encoder")
     parser.add_argument("--out", type=Path, default=Path("runs/loop"))
+    parser.add_argument("--kept", type=int, default=300, help="how many images come to the clinic, at most a half")
     parser.add_argument("--corrections", type=int, default=200, help="how many cases the doctor corrects")
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--scored", type=int, help="how many of the held-out images at most; by default all")
     arguments = parser.parse_args()
     out: Path = arguments.out
     out.mkdir(parents=True, exist_ok=True)
-    clinic, held_out = halves(unseen(arguments.data), out)
+    first, held_out = halves(unseen(arguments.data), out)
+    clinic = first[: arguments.kept]
     shipped = dermoscope.load().bundle.folder
     steps = Steps(out / "steps.json")
     steps.once("kept", lambda: keep_and_correct(out / "cases", clinic, arguments.corrections))

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import errno
 import io
+import os
 import re
 import stat
 import subprocess
@@ -298,11 +300,11 @@ def test_threads_share_a_store(store: CaseStore) -> None:
 
 
 def test_many_changes_leave_few_files(store: CaseStore, tmp_path: Path) -> None:
-    ids = [store.add(image(n, 16), analysis(side=16), embedding(n), None).id for n in range(150)]
-    for case_id in ids[:120]:
+    ids = [store.add(image(n, 16), analysis(side=16), embedding(n), None).id for n in range(70)]
+    for case_id in ids[:60]:
         store.correct(case_id, note="seen")
-    assert len(list((tmp_path / "cases" / "table").rglob("*.lance"))) < 150
-    assert store.list(search="seen").total == 120
+    assert len(list((tmp_path / "cases" / "table").rglob("*.lance"))) < 75
+    assert store.list(search="seen").total == 60
 
 
 def test_a_failed_write_leaves_nothing(store: CaseStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -319,6 +321,18 @@ def test_a_failed_write_leaves_nothing(store: CaseStore, tmp_path: Path, monkeyp
         store.correct(case.id, mask=square(1))
     assert sorted(path.name for path in tmp_path.rglob("*.png")) == ["image.png", "mask.png"]
     assert store.list().cases == (case,)
+
+
+def test_a_full_disk_leaves_nothing(store: CaseStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(descriptor: int, _: str) -> None:
+        os.close(descriptor)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("dermoscope.cases.files.os.fdopen", write)
+    with pytest.raises(StoreError, match=r"cannot keep the case in .*: No space left on device; free some space"):
+        store.add(image(), analysis(), embedding(), square())
+    assert store.list().total == 0
+    assert not list((tmp_path / "cases" / "files").glob("*/*")) and not list((tmp_path / "cases").glob("unfinished/*"))
 
 
 def test_export_to_a_folder(store: CaseStore, tmp_path: Path) -> None:

@@ -69,12 +69,22 @@ class CaseFiles:
         return self._of(case_id) / name
 
     def write(self, case_id: str, name: str, data: bytes) -> None:
-        """Write a new file of a case, for the owner only."""
+        """Write a new file of a case, for the owner only.
+
+        Raises:
+            StoreError: If that fails, as on a full disk.
+        """
         folder = self._of(case_id)
-        folder.parent.mkdir(mode=0o700, exist_ok=True)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        with os.fdopen(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
-            stream.write(data)
+        try:
+            folder.parent.mkdir(mode=0o700, exist_ok=True)
+            folder.mkdir(mode=0o700, exist_ok=True)
+            with os.fdopen(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:
+                stream.write(data)
+        except OSError as error:
+            raise StoreError(
+                f"cannot keep the case in {self.folder}: {error.strerror}; free some space or make the folder "
+                "writable, and keep it again"
+            ) from error
 
     def begin(self, case_id: str) -> None:
         """Leave the marker of a change, before anything of it is written."""
