@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,7 @@ ROUNDS = 6
 # Says what it has done only once it is done. The mask of a case is as wide as its note says.
 PROGRAM = """
 import random, sys
+from collections.abc import Collection
 from pathlib import Path
 from dermoscope.cases import CaseStore
 from tests.cases.synthetic_cases import analysis, embedding, image, square
@@ -105,7 +107,7 @@ def test_confirmed_cases_outlive_a_killed_process(tmp_path: Path) -> None:
     assert len(expected) > ROUNDS and sure_gone
 
 
-def check_nothing_is_left_over(folder: Path, store: CaseStore, found: dict[str, object]) -> None:
+def check_nothing_is_left_over(folder: Path, store: CaseStore, found: Collection[str]) -> None:
     assert {path.name for path in (folder / "files").glob("*/*")} == set(found)
     assert not list((folder / "unfinished").iterdir())
     for case_id in found:
