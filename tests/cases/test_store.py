@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -249,7 +250,7 @@ def test_a_store_is_found_again(tmp_path: Path) -> None:
 
 
 def test_ids_stay_in_order_when_the_clock_goes_back(store: CaseStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dermoscope.cases.store._now", lambda: 1)
+    monkeypatch.setattr("dermoscope.cases.shelf.now", lambda: 1)
     ids = [store.add(image(n), analysis(), embedding(n), None).id for n in range(3)]
     assert [case.id for case in store.list().cases] == ids[::-1]
 
@@ -362,6 +363,21 @@ def test_export_to_a_zip_archive(store: CaseStore, tmp_path: Path) -> None:
     (record,) = read_manifest(tmp_path / "unpacked" / "manifest.csv")
     assert record.path.is_file() and record.mask_path is not None and record.mask_path.is_file()
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_case_that_is_deleted_during_an_export_is_left_out(store: CaseStore) -> None:
+    ids = [store.add(image(n), analysis(), embedding(n), square()).id for n in range(3)]
+
+    class Deletes(io.BytesIO):
+        def write(self, data: Any, /) -> int:
+            if ids[1] in {case.id for case in store.list().cases}:
+                store.delete(ids[1])
+            return super().write(data)
+
+    stream = Deletes()
+    assert store.export(stream) == 2
+    names = zipfile.ZipFile(stream).namelist()
+    assert [name for name in names if name.startswith("images/")] == [f"images/{ids[0]}.png", f"images/{ids[2]}.png"]
 
 
 def test_corrected_cases_hold_only_what_a_person_said(store: CaseStore, tmp_path: Path) -> None:

@@ -22,9 +22,6 @@ writes into a note is kept as it is.
 
 from __future__ import annotations
 
-import contextlib
-import threading
-import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -36,6 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dermoscope.analysis import Analysis
+from dermoscope.cases import checks
 from dermoscope.cases.case import (
     UNCHANGED,
     Case,
@@ -43,23 +41,14 @@ from dermoscope.cases.case import (
     SimilarCase,
     Unchanged,
     is_corrected,
-    iso_time,
     words_of,
-)
-from dermoscope.cases.checks import (
-    check_analysis,
-    check_embedding,
-    check_image,
-    check_label,
-    check_limit,
-    check_mask,
-    check_note,
 )
 from dermoscope.cases.errors import CaseNotFoundError
 from dermoscope.cases.export import ExportedCase, export_cases
-from dermoscope.cases.files import ANALYSIS, IMAGE, MASK, THUMBNAIL, CaseFiles, new_corrected_name
+from dermoscope.cases.files import ANALYSIS, IMAGE, MASK, THUMBNAIL, new_corrected_name
 from dermoscope.cases.pictures import image_png, mask_png, thumbnail_jpeg
-from dermoscope.cases.table import CaseRow, CaseTable
+from dermoscope.cases.shelf import Shelf, case_of, now
+from dermoscope.cases.table import CaseRow
 
 
 class CaseStore:
@@ -73,17 +62,7 @@ class CaseStore:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._change = threading.RLock()
-        self._files = CaseFiles(folder)
-        try:
-            self._table = CaseTable(self._files.table)
-            for case_id in self._files.unfinished():
-                self._clean_up(case_id)
-            self._files.close_to_others()
-            self._last_created = self._table.last_created()
-        except BaseException:
-            self._files.close()
-            raise
+        self._shelf = Shelf(folder)
 
     def __enter__(self) -> Self:
         return self
@@ -95,8 +74,8 @@ class CaseStore:
 
     def close(self) -> None:
         """Let other processes open the folder; the store cannot be used after that."""
-        with self._change:
-            self._files.close()
+        with self._shelf.lock:
+            self._shelf.files.close()
 
     def add(
         self,
@@ -124,14 +103,14 @@ class CaseStore:
             ValueError: If an argument does not fit; the message names it.
             StoreError: If it cannot be written.
         """
-        check_label(label)
-        check_note(note)
-        check_image(image)
+        checks.check_label(label)
+        checks.check_note(note)
+        checks.check_image(image)
         height, width = image.shape[:2]
-        check_analysis(analysis, height, width)
-        check_embedding(embedding)
+        checks.check_analysis(analysis, height, width)
+        checks.check_embedding(embedding)
         if mask is not None:
-            check_mask(mask, height, width)
+            checks.check_mask(mask, height, width)
         elif mask_corrected:
             raise ValueError("mask_corrected: there is no mask; an empty one says that there is no lesion")
         case_id = uuid.uuid4().hex
@@ -144,14 +123,14 @@ class CaseStore:
         }
         if mask is not None:
             files[mask_name] = mask_png(mask)
-        with self._changing(case_id, mask_name):
+        with self._shelf.changing(case_id, mask_name):
             for name, data in files.items():
-                self._files.write(case_id, name, data)
-            now = self._last_created = max(_now(), self._last_created + 1)
-            row = CaseRow(case_id, now, now, label, note, mask_name, mask_corrected)
+                self._shelf.files.write(case_id, name, data)
+            time = self._shelf.next_time()
+            row = CaseRow(case_id, time, time, label, note, mask_name, mask_corrected)
             corrected = is_corrected(kept, label, mask_corrected)
-            self._table.add(row, kept.bundle, embedding, words_of(kept, label, note), corrected)
-        return _case(row, kept)
+            self._shelf.table.add(row, kept.bundle, embedding, words_of(kept, label, note), corrected)
+        return case_of(row, kept)
 
     def get(self, case_id: str) -> Case:
         """A case.
@@ -159,8 +138,8 @@ class CaseStore:
         Raises:
             CaseNotFoundError: If there is none of that id.
         """
-        with self._change:
-            return self._case(self._row(case_id))
+        with self._shelf.lock:
+            return self._shelf.cases([self._shelf.row(case_id).id])[0]
 
     def list(
         self, *, search: str = "", label: str | None = None, limit: int = 50, before: str | None = None
@@ -177,12 +156,12 @@ class CaseStore:
             ValueError: If an argument does not fit.
             CaseNotFoundError: If there is no case `before`.
         """
-        check_label(label)
-        check_limit(limit)
-        with self._change:
-            time_before = self._row(before).created if before is not None else None
-            found = self._table.newest(search=search, label=label, before=time_before, limit=limit)
-            cases = self._cases(found.ids)
+        checks.check_label(label)
+        checks.check_limit(limit)
+        with self._shelf.lock:
+            time_before = self._shelf.row(before).created if before is not None else None
+            found = self._shelf.table.newest(search=search, label=label, before=time_before, limit=limit)
+            cases = self._shelf.cases(found.ids)
         return CasePage(cases, found.ids[-1] if found.more else None, found.total)
 
     def image(self, case_id: str) -> bytes:
@@ -191,7 +170,7 @@ class CaseStore:
         Raises:
             CaseNotFoundError: If there is no such case.
         """
-        return self._files.read(case_id, IMAGE)
+        return self._shelf.files.read(case_id, IMAGE)
 
     def thumbnail(self, case_id: str) -> bytes:
         """A small JPEG, at most 256 pixels on the long side.
@@ -199,7 +178,7 @@ class CaseStore:
         Raises:
             CaseNotFoundError: If there is no such case.
         """
-        return self._files.read(case_id, THUMBNAIL)
+        return self._shelf.files.read(case_id, THUMBNAIL)
 
     def mask(self, case_id: str) -> bytes | None:
         """The present mask as PNG of 0 and 255 in the size of the image, or none.
@@ -207,9 +186,9 @@ class CaseStore:
         Raises:
             CaseNotFoundError: If there is no such case.
         """
-        with self._change:
-            name = self._row(case_id).mask
-            return self._files.read(case_id, name) if name else None
+        with self._shelf.lock:
+            name = self._shelf.row(case_id).mask
+            return self._shelf.files.read(case_id, name) if name else None
 
     def correct(
         self,
@@ -233,30 +212,30 @@ class CaseStore:
             StoreError: If it cannot be written.
         """
         if not isinstance(label, Unchanged):
-            check_label(label)
+            checks.check_label(label)
         if not isinstance(note, Unchanged):
-            check_note(note)
-        with self._change:
-            row = self._row(case_id)
-            analysis = self._analysis(case_id)
+            checks.check_note(note)
+        with self._shelf.lock:
+            row = self._shelf.row(case_id)
+            analysis = self._shelf.analysis(case_id)
             drawn = None
             if not isinstance(mask, Unchanged):
-                check_mask(mask, analysis.height or 0, analysis.width or 0)
+                checks.check_mask(mask, analysis.height or 0, analysis.width or 0)
                 drawn = mask_png(mask)
             row = replace(
                 row,
-                changed=max(_now(), row.changed + 1),
+                changed=max(now(), row.changed + 1),
                 label=row.label if isinstance(label, Unchanged) else label,
                 note=row.note if isinstance(note, Unchanged) else note,
                 mask=new_corrected_name() if drawn is not None else row.mask,
                 mask_corrected=row.mask_corrected or drawn is not None,
             )
-            with self._changing(case_id, row.mask):
+            with self._shelf.changing(case_id, row.mask):
                 if drawn is not None:
-                    self._files.write(case_id, row.mask, drawn)
+                    self._shelf.files.write(case_id, row.mask, drawn)
                 corrected = is_corrected(analysis, row.label, row.mask_corrected)
-                self._table.replace(row, words_of(analysis, row.label, row.note), corrected)
-        return _case(row, analysis)
+                self._shelf.table.replace(row, words_of(analysis, row.label, row.note), corrected)
+        return case_of(row, analysis)
 
     def delete(self, case_id: str) -> None:
         """Remove a case for good: afterwards no file holds its pixels, mask, note, label or embedding.
@@ -265,10 +244,10 @@ class CaseStore:
             CaseNotFoundError: If there is no such case.
             StoreError: If it cannot be removed; opening the store again finishes what was begun.
         """
-        with self._change:
-            self._row(case_id)
-            with self._changing(case_id, None):
-                self._table.remove(case_id)
+        with self._shelf.lock:
+            self._shelf.row(case_id)
+            with self._shelf.changing(case_id, None):
+                self._shelf.table.remove(case_id)
 
     def similar(
         self, embedding: NDArray[np.float32], *, model: str, limit: int = 6, exclude: str | None = None
@@ -284,11 +263,13 @@ class CaseStore:
         Raises:
             ValueError: If an argument does not fit.
         """
-        check_embedding(embedding)
-        check_limit(limit)
-        with self._change:
-            found = dict(self._table.nearest(embedding, model, limit, exclude))
-            return tuple(SimilarCase(case, min(max(found[case.id], 0.0), 2.0)) for case in self._cases(list(found)))
+        checks.check_embedding(embedding)
+        checks.check_limit(limit)
+        with self._shelf.lock:
+            found = dict(self._shelf.table.nearest(embedding, model, limit, exclude))
+            return tuple(
+                SimilarCase(case, min(max(found[case.id], 0.0), 2.0)) for case in self._shelf.cases(list(found))
+            )
 
     def export(self, out: Path | BinaryIO, *, corrected: bool = False) -> int:
         """Write cases as a data set that `dermoscope data split` and `train` read, with `manifest.csv`.
@@ -306,67 +287,18 @@ class CaseStore:
         Raises:
             StoreError: If it cannot be written there.
         """
-        with self._change:
-            ids = self._table.newest(corrected=corrected).ids
+        with self._shelf.lock:
+            ids = self._shelf.table.newest(corrected=corrected).ids
         return export_cases(self._exported(ids, only_corrected=corrected), out)
 
     def _exported(self, ids: Sequence[str], *, only_corrected: bool) -> Iterator[ExportedCase]:
         for case_id in reversed(ids):
-            with contextlib.suppress(CaseNotFoundError), self._change:
-                row = self._row(case_id)
-                has_mask = row.mask_corrected if only_corrected else bool(row.mask)
-                mask = self._files.read(case_id, row.mask) if has_mask else None
-                case = ExportedCase(case_id, self._files.read(case_id, IMAGE), mask, row.label or "")
-            yield case
-
-    @contextlib.contextmanager
-    def _changing(self, case_id: str, mask: str | None) -> Iterator[None]:
-        """A change of one case, after which its mask has this name (empty without one), or none if the case is gone."""
-        with self._change:
-            self._files.begin(case_id)
             try:
-                yield
-            except BaseException:
-                self._clean_up(case_id)
-                raise
-            self._files.finish(case_id, mask)
-            self._files.close_to_others()
-
-    def _clean_up(self, case_id: str) -> None:
-        row = self._table.find([case_id]).get(case_id)
-        self._files.finish(case_id, None if row is None else row.mask)
-
-    def _row(self, case_id: str) -> CaseRow:
-        self._files.path(case_id, IMAGE)  # refuses what is no id
-        row = self._table.find([case_id]).get(case_id)
-        if row is None:
-            raise CaseNotFoundError(case_id)
-        return row
-
-    def _cases(self, ids: Sequence[str]) -> tuple[Case, ...]:
-        rows = self._table.find(ids)
-        return tuple(self._case(rows[case_id]) for case_id in ids)
-
-    def _case(self, row: CaseRow) -> Case:
-        return _case(row, self._analysis(row.id))
-
-    def _analysis(self, case_id: str) -> Analysis:
-        return Analysis.model_validate_json(self._files.read(case_id, ANALYSIS))
-
-
-def _case(row: CaseRow, analysis: Analysis) -> Case:
-    return Case(
-        id=row.id,
-        created=iso_time(row.created),
-        changed=iso_time(row.changed),
-        analysis=analysis,
-        label=row.label,
-        label_source="person" if row.label else "",
-        note=row.note,
-        mask_corrected=row.mask_corrected,
-        has_mask=bool(row.mask),
-    )
-
-
-def _now() -> int:
-    return time.time_ns() // 1000
+                with self._shelf.lock:
+                    row = self._shelf.row(case_id)
+                    has_mask = row.mask_corrected if only_corrected else bool(row.mask)
+                    mask = self._shelf.files.read(case_id, row.mask) if has_mask else None
+                    case = ExportedCase(case_id, self._shelf.files.read(case_id, IMAGE), mask, row.label or "")
+            except CaseNotFoundError:
+                continue
+            yield case
