@@ -18,7 +18,8 @@ from dermoscope.bundle import Bundle
 from dermoscope.engine import EngineName, Precision, compile_graph
 from dermoscope.heads.evidence import occlusion_evidence
 from dermoscope.images import MAX_PIXELS, DecodedImage, field_of_view, quality_flags, side_by_side, working_copy
-from dermoscope.mask_model import Clock, EncodedImage, MaskModel, decoded, distribution
+from dermoscope.mask_model import Clock, EncodedImage, MaskModel, SeenImage, decoded, distribution
+from dermoscope.open_image import MaskOptions, OpenImage
 from dermoscope.segment.automatic import AutomaticMask
 from dermoscope.segment.postprocess import FinishedMask, finish_mask
 
@@ -37,11 +38,13 @@ class Outcome:
         analysis: The record.
         mask: `[H, W]` bool at the original size, or none.
         picture: `[h, w, 3]` uint8, image, outline and evidence side by side, if it was asked for.
+        opened: The image behind the encoder, for clicks that start from this mask, if it was asked for.
     """
 
     analysis: Analysis
     mask: Mask | None
     picture: Image | None
+    opened: OpenImage | None = None
 
 
 class Analyzer:
@@ -87,7 +90,13 @@ class Analyzer:
         )
 
     def analyze(
-        self, source: str | Path | bytes | Image, *, image_id: str = "image", path: str = "", picture: bool = False
+        self,
+        source: str | Path | bytes | Image,
+        *,
+        image_id: str = "image",
+        path: str = "",
+        picture: bool = False,
+        keep_open: bool = False,
     ) -> Outcome:
         """Analyse one image.
 
@@ -96,6 +105,7 @@ class Analyzer:
             image_id: Name for the record.
             path: Path for the record, as the user knows it.
             picture: Whether to draw image, outline and evidence.
+            keep_open: Whether to keep the image behind the encoder, for clicks and evidence.
 
         Raises:
             ImageError: If the source cannot be read as an image.
@@ -126,7 +136,7 @@ class Analyzer:
         drawing = None
         if picture:
             with clock("picture"):
-                evidence = self._evidence(encoded) if gate.is_skin else None
+                evidence = self.evidence(encoded) if gate.is_skin else None
                 captions = ("image", "lesion mask", "evidence for malignancy")
                 drawing = side_by_side(image.rgb, mask=mask, evidence=evidence, captions=captions)
         reason = _abstain_reason(gate, flags)
@@ -147,7 +157,29 @@ class Analyzer:
             timings_ms=clock.milliseconds,
             bundle=self.bundle.fingerprint,
         )
-        return Outcome(analysis, mask, drawing)
+        opened = None
+        if keep_open:
+            seen = SeenImage(image, small, view, {"original": encoded}, gate)
+            opened = OpenImage(self.bundle, self._model, seen, MaskOptions(gate=True))
+            if segmented:
+                opened.start_from(segmented, finished)
+        return Outcome(analysis, mask, drawing, opened)
+
+    def evidence(self, encoded: EncodedImage) -> NDArray[np.float32]:
+        """Where the evidence for malignancy lies.
+
+        Args:
+            encoded: The image.
+
+        Returns:
+            `[rows, columns]` over the image: by how much the log odds of malignancy fall when the cell is left out.
+        """
+        prepared = encoded.prepared
+        evidence = occlusion_evidence(encoded.embedding[0], prepared.pool_weights[0, 0], self._log_odds)
+        cells = self.bundle.description.encoder.input
+        rows = max(1, round(prepared.height * cells.map_size / cells.size))
+        columns = max(1, round(prepared.width * cells.map_size / cells.size))
+        return evidence[:rows, :columns]
 
     def _malignancy(self, logits: dict[str, NDArray[np.float32]]) -> Malignancy:
         heads = self.bundle.description.heads
@@ -189,14 +221,6 @@ class Analyzer:
                 for candidate in segmented.candidates
             ),
         )
-
-    def _evidence(self, encoded: EncodedImage) -> NDArray[np.float32]:
-        prepared = encoded.prepared
-        evidence = occlusion_evidence(encoded.embedding[0], prepared.pool_weights[0, 0], self._log_odds)
-        cells = self.bundle.description.encoder.input
-        rows = max(1, round(prepared.height * cells.map_size / cells.size))
-        columns = max(1, round(prepared.width * cells.map_size / cells.size))
-        return evidence[:rows, :columns]
 
     def _log_odds(self, features: NDArray[np.float32]) -> NDArray[np.floating]:
         head = self.bundle.description.heads.malignancy

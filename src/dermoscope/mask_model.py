@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +45,25 @@ class EncodedImage:
     embedding: NDArray[np.float32]
     feature: NDArray[np.float32]
     statistics: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class SeenImage:
+    """One image with everything that its masks are made from.
+
+    Attributes:
+        image: Its pixels.
+        small: Their `working_copy`.
+        view: The field of view of that.
+        encoded: What the encoder says of it, and of its mirror images where they are asked too.
+        gate: Skin or not.
+    """
+
+    image: DecodedImage
+    small: Image
+    view: NDArray[np.bool_]
+    encoded: Mapping[Flip, EncodedImage]
+    gate: Gate
 
 
 class MaskModel:

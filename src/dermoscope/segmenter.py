@@ -9,9 +9,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from dermoscope.bundle import Bundle
 from dermoscope.engine import EngineName, Precision
-from dermoscope.images import MAX_PIXELS
-from dermoscope.mask_model import MaskModel
+from dermoscope.images import MAX_PIXELS, field_of_view, working_copy
+from dermoscope.mask_model import Clock, MaskModel, SeenImage, decoded
 from dermoscope.open_image import MaskOptions, OpenImage, PromptError, UserBox
+from dermoscope.segment.flips import Flip, flip_pixels
 from dermoscope.segmentation import Segmentation
 
 Image = NDArray[np.uint8]
@@ -91,7 +92,18 @@ class Segmenter:
         Raises:
             ImageError: If the source cannot be read as an image.
         """
-        return OpenImage(self.bundle, self._model, source, self.options, self._max_pixels)
+        clock = Clock()
+        with clock("decode"):
+            image = decoded(source, self._max_pixels)
+            small = working_copy(image.rgb)
+            view = field_of_view(small)
+        with clock("encode"):
+            flips: tuple[Flip, ...] = ("original", "hflip") if self.options.flips else ("original",)
+            encoded = {flip: self._model.encode(flip_pixels(image.rgb, flip)) for flip in flips}
+            gate = self._model.judge_skin(encoded["original"])
+        return OpenImage(
+            self.bundle, self._model, SeenImage(image, small, view, encoded, gate), self.options, clock=clock
+        )
 
 
 def load_segmenter(

@@ -1,0 +1,129 @@
+"""Computing off the event loop: a few threads, a bounded queue before them, and an end to waiting."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import TypeVar
+
+from starlette.requests import Request
+
+from dermoscope.service.errors import ServiceError
+from dermoscope.service.settings import Limits
+
+T = TypeVar("T")
+
+_RETRY_SECONDS = 2
+
+
+class ClientGoneError(Exception):
+    """The client left before its answer was there."""
+
+
+class Work:
+    """Threads that compute, and the places before them.
+
+    Args:
+        limits: Workers, queue and time.
+
+    Attributes:
+        admitted: Requests that hold a place: uploading, waiting or running.
+        running: Computations under way.
+        refused: Requests that found every place taken, so far.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._threads = ThreadPoolExecutor(limits.workers, thread_name_prefix="dermoscope-work")
+        self._free = asyncio.Semaphore(limits.workers)
+        self._stopping = False
+        self.admitted = self.running = self.refused = 0
+
+    @property
+    def waiting(self) -> int:
+        """Admitted requests that do not compute yet."""
+        return max(0, self.admitted - self.running)
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Hold a place from before the body is read until the answer is there.
+
+        Raises:
+            ServiceError: 429 if every place is taken, 503 if the service stops.
+        """
+        if self._stopping:
+            raise ServiceError(503, "stopping", "the service is stopping; try again when it runs again")
+        if self.admitted >= self._limits.workers + self._limits.queue:
+            self.refused += 1
+            raise ServiceError(
+                429,
+                "busy",
+                f"{self.admitted} requests are waiting already; try again in {_RETRY_SECONDS} s",
+                {"Retry-After": str(_RETRY_SECONDS)},
+            )
+        self.admitted += 1
+        try:
+            yield
+        finally:
+            self.admitted -= 1
+
+    async def run(self, request: Request, compute: Callable[[], T]) -> T:
+        """Compute in a thread, after those who came before.
+
+        What waits is dropped when its client leaves or its time is over; what runs then runs to its end, and its result
+        is discarded.
+
+        Args:
+            request: Whose answer it is; its body has been read.
+            compute: The work.
+
+        Raises:
+            ServiceError: 504 if it took too long.
+            ClientGoneError: If the client left.
+        """
+        return await _unless_gone(request, self._within_time(compute))
+
+    async def _within_time(self, compute: Callable[[], T]) -> T:
+        seconds = self._limits.request_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                await self._free.acquire()
+                future = asyncio.get_running_loop().run_in_executor(self._threads, compute)
+                self.running += 1
+                future.add_done_callback(self._done)
+                return await asyncio.shield(future)
+        except TimeoutError:
+            raise ServiceError(504, "timeout", f"no answer within {seconds:g} s; try again later") from None
+
+    def _done(self, future: asyncio.Future[T]) -> None:
+        self.running -= 1
+        self._free.release()
+        if not future.cancelled():
+            future.exception()  # nobody may be left to ask for it
+
+    def stop(self) -> None:
+        """Refuse new work from now on."""
+        self._stopping = True
+
+    def close(self) -> None:
+        """Let the threads finish and end."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+
+async def _unless_gone(request: Request, answer: Awaitable[T]) -> T:
+    work, gone = asyncio.ensure_future(answer), asyncio.ensure_future(_left(request))
+    try:
+        await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not work.done():
+            raise ClientGoneError
+        return work.result()
+    finally:
+        for task in (work, gone):
+            task.cancel()
+
+
+async def _left(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
