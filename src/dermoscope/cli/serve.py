@@ -2,54 +2,116 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from dermoscope.cli.exits import ExitCode, fail
+from dermoscope.cli.exits import RESEARCH_USE, ExitCode, fail
 from dermoscope.cli.machine import available_cores
 
 Switch = Annotated[bool, Parameter(show_default=False)]
+
+_MOST_JOBS = 4
 
 
 def serve(
     *,
     host: str = "127.0.0.1",
     port: int = 8008,
-    bundle: Path | None = None,
+    name: list[str] | None = None,
     token_file: Path | None = None,
     open: Annotated[bool, Parameter(negative="--no-open", show_default=False)] = False,
+    bundle: Path | None = None,
     jobs: int | None = None,
+    queue: int = 16,
+    max_pixels: int | None = None,
     engine: Literal["openvino", "onnxruntime"] | None = None,
     precision: Literal["auto", "float32"] = "auto",
+    quiet: Switch = False,
 ) -> int:
-    """Serve a local page and a REST interface. Research use only, not a medical device.
+    """Serve a page and a REST interface on this machine. Research use only, not a medical device.
 
-    For example, on this machine alone, and with the page opened in the browser:
+    For example, for this machine alone, and with the page shown in the browser:
 
     dermoscope serve --open
 
-    Needs the serve extra: pip install "dermoscope[serve]".
+    Images stay in memory and are forgotten after ten minutes. Another machine is served only with a token, which is
+    printed at the start or read from a file:
+
+    dermoscope serve --host 0.0.0.0 --token-file token.txt
+
+    The interface is described at /openapi.json. Ctrl-C or SIGTERM finishes what is in work. Needs the serve extra:
+    pip install "dermoscope[serve]".
+
+    Exit codes: 0 stopped, 1 failed, 2 wrong usage.
 
     Args:
-        host: Address to listen on; any but a loopback address needs a token.
-        port: Port to listen on.
-        bundle: Folder of a model bundle; by default the model inside the package.
-        token_file: File that holds the token, at least 16 characters on one line; by default a new one is printed.
+        host: Address to listen on; any other than a loopback address needs a token.
+        port: Port to listen on; 0 takes any that is free.
+        name: Further name that browsers may call the service by, such as that of a proxy before it.
+        token_file: File with the token on its first line: 16 or more letters, digits or . _ ~ -.
         open: Show the page in the browser.
+        bundle: Folder of a model bundle; by default the model inside the package.
         jobs: Images computed at once; by default one per core, at most four.
+        queue: Requests that may wait; further ones are told to try again later.
+        max_pixels: Refuse larger images, by their header, before they are decoded; by default 64 million.
         engine: Inference engine; by default the fastest one installed.
         precision: auto computes in bfloat16 where the processor has it; float32 never does.
+        quiet: Log warnings and errors alone, not every request.
     """
     try:
+        from dermoscope.service.server import listen
         from dermoscope.service.server import serve as run
-        from dermoscope.service.settings import Limits, Settings
-    except ImportError as error:
+        from dermoscope.service.settings import Limits, Settings, is_loopback
+        from dermoscope.service.state import Service
+    except ModuleNotFoundError as error:
         return fail(f'{error.name} is not installed; run: pip install "dermoscope[serve]"')
     from dermoscope.analyzer import load_analyzer
+    from dermoscope.bundle import BundleError
+    from dermoscope.engine import EngineError
+    from dermoscope.images import MAX_PIXELS
 
-    jobs = min(available_cores(), 4) if jobs is None else jobs
-    analyzer = load_analyzer(bundle, engine=engine, precision=precision, streams=jobs)
-    run(analyzer, Settings(host=host, port=port, limits=Limits(workers=jobs)), open_browser=open)
+    jobs = min(available_cores(), _MOST_JOBS) if jobs is None else jobs
+    if jobs < 1:
+        return fail(f"--jobs: needs 1 or more, not {jobs}", ExitCode.USAGE)
+    if queue < 0:
+        return fail(f"--queue: needs 0 or more, not {queue}", ExitCode.USAGE)
+    try:
+        token = _token(token_file, needed=not is_loopback(host))
+        limits = Limits(workers=jobs, queue=queue)
+        Settings(host=host, port=port, token=token)
+    except OSError as error:
+        return fail(f"--token-file: {error.filename}: {error.strerror}", ExitCode.USAGE)
+    except ValueError as error:
+        return fail(str(error), ExitCode.USAGE)
+    try:
+        listener = listen(host, port)
+    except OSError as error:
+        return fail(f"cannot listen on {host}, port {port}: {error.strerror}; choose another with --host or --port")
+    with listener:
+        try:
+            analyzer = load_analyzer(
+                bundle,
+                engine=engine,
+                precision=precision,
+                streams=jobs,
+                max_pixels=MAX_PIXELS if max_pixels is None else max_pixels,
+            )
+        except (BundleError, EngineError) as error:
+            return fail(str(error))
+        settings = Settings(
+            host=host, port=listener.getsockname()[1], names=tuple(name or ()), token=token, limits=limits
+        )
+        page = f"{settings.address}?token={token}" if token else settings.address
+        # A token from a file is somebody's secret already; one made here must be told once.
+        print(f"Listening on {settings.address if token_file else page}\n{RESEARCH_USE}", flush=True)
+        run(Service(analyzer, settings), listener, open_page=page if open else "", quiet=quiet)
     return ExitCode.DONE
+
+
+def _token(file: Path | None, *, needed: bool) -> str:
+    if file is not None:
+        return (file.read_text(encoding="ascii").splitlines() or [""])[0].strip()
+    return secrets.token_urlsafe(24) if needed else ""

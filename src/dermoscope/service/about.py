@@ -5,6 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from dermoscope import __version__
+from dermoscope.service.errors import refusals
 from dermoscope.service.metrics import CONTENT_TYPE
 from dermoscope.service.schemas import Health, Models
 from dermoscope.service.state import Service
@@ -15,12 +16,12 @@ def about(service: Service) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["about"])
     described = service.analyzer.bundle.describe()
 
-    @router.get("/health")
+    @router.get("/health", responses=refusals())
     async def health() -> Health:
         """That the service runs, and what it can do."""
         return Health(version=__version__, bundle=service.analyzer.bundle.fingerprint, history=False, dicom=False)
 
-    @router.get("/models")
+    @router.get("/models", responses=refusals())
     async def models() -> Models:
         """The model bundle that answers, as its `bundle.json` describes it."""
         return Models(models=[{**described, "in_use": True}])
@@ -28,7 +29,10 @@ def about(service: Service) -> APIRouter:
     @router.get(
         "/metrics",
         response_class=Response,
-        responses={200: {"description": "Prometheus text 0.0.4", "content": {"text/plain": {}}}},
+        responses={
+            200: {"description": "Text 0.0.4.", "content": {"text/plain": {"schema": {"type": "string"}}}},
+            **refusals(),
+        },
     )
     async def metrics() -> Response:
         """Counters for Prometheus."""

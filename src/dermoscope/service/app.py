@@ -12,21 +12,20 @@ from dermoscope.service.about import about
 from dermoscope.service.analyses import analyses
 from dermoscope.service.errors import add_error_handlers
 from dermoscope.service.images import images
+from dermoscope.service.intake import Intake
+from dermoscope.service.lingering import Lingering
+from dermoscope.service.observing import Observer
 from dermoscope.service.pages import pages
-from dermoscope.service.protocols import ServedAnalyzer
 from dermoscope.service.security import Door
-from dermoscope.service.settings import Settings
 from dermoscope.service.state import Service
 
 
-def create_app(analyzer: ServedAnalyzer, settings: Settings | None = None) -> FastAPI:
-    """The service as an ASGI application.
+def create_app(service: Service) -> FastAPI:
+    """A service as an ASGI application.
 
     Args:
-        analyzer: The model, loaded.
-        settings: Where it listens and within which limits; loopback by default.
+        service: With its model loaded.
     """
-    service = Service(analyzer, settings or Settings())
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -38,13 +37,24 @@ def create_app(analyzer: ServedAnalyzer, settings: Settings | None = None) -> Fa
         version=__version__,
         description="Skin images in; lesion mask, lesion group, calibrated malignancy risk and explanation out. "
         "Research use only, not a medical device.",
-        docs_url=None,  # the page behind it loads its scripts from a CDN
+        docs_url=None,  # the page behind it loads its scripts from elsewhere
         redoc_url=None,
         lifespan=lifespan,
+        # FastAPI would send traces wherever a variable of the environment tells it to.
+        telemetry={
+            "auto_configure": False,
+            "logs": False,
+            "metrics": False,
+            "operation_spans": False,
+            "tracing": False,
+        },
     )
-    app.state.service = service
     for router in (pages(), about(service), analyses(service), images(service)):
         app.include_router(router)
     add_error_handlers(app)
+    # Added last is outermost.
+    app.add_middleware(Intake, service=service)
     app.add_middleware(Door, settings=service.settings)
+    app.add_middleware(Lingering, most_bytes=service.settings.limits.body_bytes)
+    app.add_middleware(Observer, metrics=service.metrics)
     return app

@@ -2,133 +2,143 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
-import cv2
-import numpy as np
-from fastapi import APIRouter, Query, Request, Response
-from PIL import Image
+from fastapi import APIRouter, Path, Query, Request, Response
 
-from dermoscope.images import ImageError, decode
-from dermoscope.images.masks import LESION_ABOVE
+from dermoscope.batch.results import encode_mask
 from dermoscope.open_image import OpenImage, PromptError
-from dermoscope.service.errors import ServiceError
+from dermoscope.service.errors import ServiceError, refusals
 from dermoscope.service.kept_images import KeptImage
+from dermoscope.service.pictures import as_jpeg, drawn_mask, mask_of
 from dermoscope.service.schemas import Evidence, Opened, Refined, Refinement, mask_now
 from dermoscope.service.state import Service
-from dermoscope.service.uploads import read_body
+from dermoscope.service.uploads import read_file
+
+MOST_CLICKS = 100
+MOST_STEPS = 200
+"""Of one image: a decoder's work grows with the clicks, and every step keeps a mask."""
+
+T = TypeVar("T")
+Token = Annotated[str, Path(description="From an analysis with `keep=true`.", max_length=64)]
+_PNG: dict[str, Any] = {"image/png": {"schema": {"type": "string", "format": "binary"}}}
+_JPEG: dict[str, Any] = {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}
+_LOOKED = refusals(404, 429, 500, 504)
+_CHANGED = refusals(404, 409, 429, 500, 504)
 
 
 def images(service: Service) -> APIRouter:
     """Routes for a service."""
     router = APIRouter(prefix="/v1/images/{token}", tags=["images"])
 
-    async def on_image(token: str, request: Request, work: Callable[[KeptImage], Any]) -> Any:
+    async def on_image(token: str, request: Request, work: Callable[[KeptImage], T]) -> T:
         image = service.kept.get(token)
         with service.work.place():
-            async with image.turn:
-                return await service.work.run(request, lambda: work(image))
+            return await service.work.run(request, lambda: work(image), turn=image.turn)
 
-    @router.get("")
-    async def image(token: str) -> Opened:
-        """The image as it stands."""
-        kept = service.kept.get(token)
-        return Opened(image=token, analysis=kept.analysis, segmentation=mask_now(kept.opened), measures=None)
-
-    @router.get("/display.jpg", response_class=Response)
-    async def display(token: str, request: Request, side: Annotated[int, Query(ge=16, le=4096)] = 1600) -> Response:
-        """The pixels without metadata, for what a browser cannot show itself."""
-        return Response(await on_image(token, request, lambda kept: _jpeg(kept.opened, side)), media_type="image/jpeg")
-
-    @router.get("/mask.png", response_class=Response)
-    async def mask(token: str, request: Request) -> Response:
-        """The mask as it stands: 0 and 255, at the original size."""
-        return Response(await on_image(token, request, lambda kept: _mask_png(kept.opened)), media_type="image/png")
-
-    @router.get("/evidence")
-    async def evidence(token: str, request: Request) -> Evidence:
-        """Where the evidence for malignancy lies."""
-
-        def seen(kept: KeptImage) -> Evidence:
-            values = service.analyzer.evidence(kept.opened.encoded)
-            return Evidence(
-                rows=values.shape[0], columns=values.shape[1], values=values.round(4).tolist(), share_inside=None
-            )
-
-        found: Evidence = await on_image(token, request, seen)
-        return found
-
-    async def changed(token: str, request: Request, change: Callable[[OpenImage], object]) -> Refined:
-        def work(kept: KeptImage) -> Refined:
+    async def change(token: str, request: Request, step: Callable[[OpenImage], object]) -> Refined:
+        def work(image: KeptImage) -> Refined:
             try:
-                change(kept.opened)
+                step(image.opened)
             except PromptError as error:
                 raise ServiceError(422, "bad-prompt", str(error)) from None
-            return Refined(segmentation=mask_now(kept.opened), measures=None)
+            return refined(image)
 
-        refined: Refined = await on_image(token, request, work)
-        return refined
+        answer = await on_image(token, request, work)
+        service.kept.trim()
+        return answer
 
-    @router.post("/refine")
-    async def refine(token: str, request: Request, given: Refinement) -> Refined:
+    @router.get("", responses=refusals(404))
+    async def image(token: Token) -> Opened:
+        """The image as it stands."""
+        kept = service.kept.get(token)
+        now = refined(kept)
+        return Opened(image=token, analysis=kept.analysis, segmentation=now.segmentation, measures=now.measures)
+
+    @router.get("/display.jpg", response_class=Response, responses={200: {"content": _JPEG}, **_LOOKED})
+    async def display(
+        token: Token,
+        request: Request,
+        side: Annotated[int, Query(ge=16, le=4096, description="Pixels of the long side, at most.")] = 1600,
+    ) -> Response:
+        """The pixels without metadata, for what a browser cannot show itself."""
+        data = await on_image(token, request, lambda kept: as_jpeg(kept.opened.rgb, side))
+        return Response(data, media_type="image/jpeg")
+
+    @router.get("/mask.png", response_class=Response, responses={200: {"content": _PNG}, **_LOOKED})
+    async def mask(token: Token, request: Request) -> Response:
+        """The mask as it stands: 0 and 255, at the original size; all 0 where there is none."""
+        data = await on_image(token, request, lambda kept: encode_mask(mask_of(kept.opened)))
+        return Response(data, media_type="image/png")
+
+    @router.get("/evidence", responses=_LOOKED)
+    async def evidence(token: Token, request: Request) -> Evidence:
+        """Where the evidence for malignancy lies."""
+
+        def work(kept: KeptImage) -> Evidence:
+            values = service.analyzer.evidence(kept.opened.encoded)
+            rows, columns = values.shape
+            rounded = values.astype(float).round(4).tolist()
+            return Evidence(rows=rows, columns=columns, values=rounded, share_inside=None)
+
+        return await on_image(token, request, work)
+
+    @router.post("/refine", responses=_CHANGED)
+    async def refine(token: Token, request: Request, given: Refinement) -> Refined:
         """Add clicks or a box; the answer is the new mask."""
-        return await changed(
-            token,
-            request,
-            lambda opened: opened.refine(
-                [(x, y) for x, y, _ in given.points], [label for *_, label in given.points], box=given.box
-            ),
-        )
 
-    @router.post("/undo")
-    async def undo(token: str, request: Request) -> Refined:
-        """Take the last step back; the mask of the analysis stays."""
-        return await changed(token, request, lambda opened: opened.undo() if opened.steps > 1 else None)
+        def step(opened: OpenImage) -> None:
+            _check_room(opened, len(given.points))
+            points, labels = [(x, y) for x, y, _ in given.points], [label for *_, label in given.points]
+            opened.refine(points, labels, box=given.box)
 
-    @router.post("/reset")
-    async def reset(token: str, request: Request) -> Refined:
-        """Go back to the mask that was found without clicks."""
-        return await changed(token, request, lambda opened: opened.segment())
+        return await change(token, request, step)
 
-    @router.put("/mask")
-    async def draw(token: str, request: Request) -> Refined:
-        """Take a mask that a person drew, exactly as it is."""
+    @router.post("/undo", responses=_CHANGED)
+    async def undo(token: Token, request: Request) -> Refined:
+        """Take the last step back; the first mask stays."""
+        return await change(token, request, lambda opened: opened.undo() if opened.steps > 1 else None)
+
+    @router.post("/reset", responses=_CHANGED)
+    async def reset(token: Token, request: Request) -> Refined:
+        """Go back to the mask that is found without clicks."""
+        return await change(token, request, lambda opened: opened.segment())
+
+    @router.put(
+        "/mask",
+        responses={**_CHANGED, **refusals(415)},
+        openapi_extra={"requestBody": {"required": True, "content": _PNG}},
+    )
+    async def draw(token: Token, request: Request) -> Refined:
+        """Take a mask that a person drew, exactly as it is: 0 and 255, at the original size."""
         service.kept.get(token)
-        limits = service.settings.limits
-        data = await read_body(request, limits.file_bytes, limits.upload_seconds)
-        return await changed(token, request, lambda opened: opened.draw(_drawn(data)))
+        with service.work.place():
+            data = await read_file(request, service.settings.limits)
 
-    @router.delete("", status_code=204)
-    async def drop(token: str) -> None:
+        def step(opened: OpenImage) -> None:
+            _check_room(opened, 0)
+            opened.draw(drawn_mask(data))
+
+        return await change(token, request, step)
+
+    @router.delete("", status_code=204, responses=refusals(404))
+    async def drop(token: Token) -> None:
         """Forget the image now."""
         service.kept.drop(token)
 
     return router
 
 
-def _jpeg(opened: OpenImage, side: int) -> bytes:
-    rgb = opened.rgb
-    scale = min(1.0, side / max(rgb.shape[:2]))
-    size = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
-    shown = np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA), np.uint8) if scale < 1 else rgb
-    stream = io.BytesIO()
-    Image.fromarray(shown).save(stream, format="JPEG", quality=90)
-    return stream.getvalue()
+def refined(image: KeptImage) -> Refined:
+    """The mask as it stands, and what is measured on it."""
+    return Refined(segmentation=mask_now(image.opened), measures=None)
 
 
-def _mask_png(opened: OpenImage) -> bytes:
-    if opened.result is None or opened.result.mask is None:
-        shades = np.zeros((opened.height, opened.width), np.uint8)
-    else:
-        shades = opened.result.mask.astype(np.uint8) * np.uint8(255)
-    return cv2.imencode(".png", shades)[1].tobytes()
-
-
-def _drawn(data: bytes) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    try:
-        drawn = decode(data, name="mask", min_side=1)
-    except ImageError as error:
-        raise ServiceError(415, "not-an-image", str(error)) from None
-    return np.asarray(drawn.rgb[..., 0] > LESION_ABOVE)
+def _check_room(opened: OpenImage, clicks: int) -> None:
+    if opened.steps >= MOST_STEPS or len(opened.given[0]) + clicks > MOST_CLICKS:
+        raise ServiceError(
+            409,
+            "too-many-steps",
+            f"an image takes at most {MOST_CLICKS} clicks and {MOST_STEPS} steps; reset it, or take some back",
+        )

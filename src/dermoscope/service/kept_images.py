@@ -67,12 +67,16 @@ class KeptImages:
         token = secrets.token_urlsafe(16)
         image.used = self._clock()
         self._images[token] = image
-        self._drop_idle()
-        while len(self._images) > self._limits.kept_images or self._bytes() > self._limits.kept_bytes:
-            if len(self._images) == 1:  # a single image may be larger than all together should be
-                break
-            self._images.popitem(last=False)
+        self.trim()
         return token
+
+    def trim(self) -> None:
+        """Drop what is too much, but never the image that was used last; images grow as they are worked on."""
+        self._drop_idle()
+        while len(self._images) > 1 and (
+            len(self._images) > self._limits.kept_images or self._bytes() > self._limits.kept_bytes
+        ):
+            self._images.popitem(last=False)
 
     def get(self, token: str) -> KeptImage:
         """An image, which counts as used from now.

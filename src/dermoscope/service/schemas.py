@@ -75,8 +75,9 @@ class Results(_Record):
     results: list[Result]
 
 
-Point = tuple[float, float, Literal[0, 1]]
-Box = tuple[float, float, float, float]
+Position = Annotated[float, Field(ge=-100_000, le=100_000, allow_inf_nan=False)]
+Point = tuple[Position, Position, Literal[0, 1]]
+Box = tuple[Position, Position, Position, Position]
 
 
 class Prompts(_Record):
@@ -94,7 +95,7 @@ class Prompts(_Record):
 class Refinement(_Record):
     """Clicks that are added to those before, and a box that takes the place of an earlier one."""
 
-    points: Annotated[list[Point], Field(max_length=200)] = []
+    points: Annotated[list[Point], Field(max_length=100)] = []
     box: Box | None = None
 
     model_config = ConfigDict(

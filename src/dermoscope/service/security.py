@@ -15,10 +15,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dermoscope.service.errors import ServiceError
+from dermoscope.service.errors import ServiceError, internal_error
+from dermoscope.service.observing import LOG
 from dermoscope.service.settings import Settings
-
-COOKIE = "dermoscope-token"
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -46,7 +45,7 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Door:
-    """ASGI middleware that checks every request and gives every answer its headers.
+    """ASGI middleware that checks every request, and gives every answer its headers, that of a fault of ours too.
 
     Args:
         app: What lies behind.
@@ -55,7 +54,8 @@ class Door:
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app, self._settings = app, settings
-        self._names = settings.served_names
+        # Cookies know no ports: two services on one machine need two names.
+        self._cookie = f"dermoscope-{settings.port}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in, or answer it here."""
@@ -64,8 +64,12 @@ class Door:
                 await self._app(scope, receive, send)
             return  # there are no websockets
 
+        has_started = False
+
         async def guarded(message: Message) -> None:
+            nonlocal has_started
             if message["type"] == "http.response.start":
+                has_started = True
                 headers = MutableHeaders(scope=message)
                 headers.update(HEADERS)
                 headers.setdefault("Cache-Control", "no-store")
@@ -73,19 +77,21 @@ class Door:
 
         try:
             arrived = self._check(scope)
+            await (arrived or self._app)(scope, receive, guarded)
         except ServiceError as error:
             await error.response()(scope, receive, guarded)
-            return
-        await (arrived or self._app)(scope, receive, guarded)
+        except Exception:
+            LOG.exception("a request failed")
+            if has_started:  # there is no taking back; the server closes the connection
+                raise
+            await internal_error().response()(scope, receive, guarded)
 
     def _check(self, scope: Scope) -> RedirectResponse | None:
         headers = Headers(scope=scope)
         host = headers.get("host", "").lower()
-        if host not in self._names:
+        if not self._settings.answers_to(host):
             raise ServiceError(
-                421,
-                "unknown-host",
-                "this service does not answer to that name; use the address it printed at its start",
+                421, "unknown-host", "the service does not answer to that name; use the address it printed at its start"
             )
         if scope["method"] not in _SAFE_METHODS and not _same_origin(headers, host):
             raise ServiceError(
@@ -97,13 +103,13 @@ class Door:
         kind, _, shown = headers.get("authorization", "").partition(" ")
         if kind.lower() == "bearer" and self._is_token(shown):
             return None
-        if self._is_token(_cookie(headers)):
+        if self._is_token(_cookie(headers, self._cookie)):
             return None
         if scope["path"] == "/" and scope["method"] == "GET":
             in_address = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
             if self._is_token(in_address):
                 arrived = RedirectResponse("/", status_code=303)  # so that the token leaves the address bar
-                arrived.set_cookie(COOKIE, self._settings.token, httponly=True, samesite="strict", path="/")
+                arrived.set_cookie(self._cookie, self._settings.token, httponly=True, samesite="strict", path="/")
                 return arrived
         raise ServiceError(
             401,
@@ -124,9 +130,9 @@ def _same_origin(headers: Headers, host: str) -> bool:
     return origin is None or urlsplit(origin).netloc.lower() == host
 
 
-def _cookie(headers: Headers) -> str:
+def _cookie(headers: Headers, name: str) -> str:
     try:
-        kept = SimpleCookie(headers.get("cookie", "")).get(COOKIE)
+        kept = SimpleCookie(headers.get("cookie", "")).get(name)
     except CookieError:
         return ""
     return kept.value if kept else ""

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 MEGABYTE = 2**20
+LEAST_TOKEN = 16
+"""Shortest token, in characters."""
 
 
 @dataclass(frozen=True)
@@ -16,8 +20,9 @@ class Limits:
         file_bytes: Of one upload.
         files: In one request.
         body_bytes: Of one request, all its files together.
+        json_bytes: Of one request in JSON.
         upload_seconds: For a body to arrive.
-        request_seconds: For the answer, from the moment that the body is complete.
+        work_seconds: For one image or one change of it, waiting included.
         workers: Images computed at once.
         queue: Requests that may wait for a worker, those still uploading included.
         kept_images: Images kept behind the encoder for clicks.
@@ -29,8 +34,9 @@ class Limits:
     file_bytes: int = 25 * MEGABYTE
     files: int = 64
     body_bytes: int = 200 * MEGABYTE
+    json_bytes: int = MEGABYTE
     upload_seconds: float = 60.0
-    request_seconds: float = 60.0
+    work_seconds: float = 60.0
     workers: int = 2
     queue: int = 16
     kept_images: int = 32
@@ -46,9 +52,12 @@ class Settings:
     Attributes:
         host: Address that it listens on.
         port: Port that it listens on.
-        names: Further names by which browsers may call it.
+        names: Further names by which browsers may call it, such as that of a proxy before it.
         token: What a client has to show; empty for none, which only a loopback address may have.
         limits: How much it takes on.
+
+    Raises:
+        ValueError: If other machines can reach the address and there is no token, or the token is too short.
     """
 
     host: str = "127.0.0.1"
@@ -60,25 +69,38 @@ class Settings:
     def __post_init__(self) -> None:
         if not self.token and not is_loopback(self.host):
             raise ValueError(f"host {self.host}: other machines can reach it, so it needs a token")
+        if self.token and not re.fullmatch(rf"[A-Za-z0-9._~-]{{{LEAST_TOKEN},}}", self.token):
+            raise ValueError(f"token: needs at least {LEAST_TOKEN} letters, digits or . _ ~ -, and nothing else")
 
     @property
-    def served_names(self) -> frozenset[str]:
-        """Values of the Host header that are answered, in lower case: against DNS rebinding."""
-        own = {"localhost", "127.0.0.1", "[::1]"} if is_loopback(self.host) else {_as_host(self.host)}
-        hosts = {name.lower() for name in (*own, *self.names)}
-        return frozenset(hosts | {f"{name}:{self.port}" for name in hosts})
+    def address(self) -> str:
+        """Where a browser on this machine finds the page."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/"
+
+    def answers_to(self, host: str) -> bool:
+        """Whether a Host header names this service.
+
+        DNS rebinding needs a name, so every plain address is fine; of names, only those that were told are.
+
+        Args:
+            host: Name or address, with or without a port.
+        """
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:
+            return False
+        return name in {"localhost", self.host.lower(), *(known.lower() for known in self.names)} or _is_address(name)
 
 
 def is_loopback(host: str) -> bool:
     """Whether an address can be reached from this machine alone."""
-    if host == "localhost":
-        return True
+    return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
+
+
+def _is_address(host: str) -> bool:
     try:
-        return ipaddress.ip_address(host).is_loopback
+        ipaddress.ip_address(host)
     except ValueError:
         return False
-
-
-def _as_host(address: str) -> str:
-    """An address as it stands in a URL."""
-    return f"[{address}]" if ":" in address else address
+    return True

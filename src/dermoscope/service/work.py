@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from starlette.requests import Request
 
-from dermoscope.service.errors import ServiceError
+from dermoscope.service.errors import ClientGoneError, ServiceError
 from dermoscope.service.settings import Limits
 
 T = TypeVar("T")
@@ -18,12 +18,8 @@ T = TypeVar("T")
 _RETRY_SECONDS = 2
 
 
-class ClientGoneError(Exception):
-    """The client left before its answer was there."""
-
-
 class Work:
-    """Threads that compute, and the places before them.
+    """Threads that compute, and the places before them. For the thread of the event loop alone.
 
     Args:
         limits: Workers, queue and time.
@@ -32,14 +28,15 @@ class Work:
         admitted: Requests that hold a place: uploading, waiting or running.
         running: Computations under way.
         refused: Requests that found every place taken, so far.
+        stopping: Whether `stop` was called.
     """
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._threads = ThreadPoolExecutor(limits.workers, thread_name_prefix="dermoscope-work")
         self._free = asyncio.Semaphore(limits.workers)
-        self._stopping = False
         self.admitted = self.running = self.refused = 0
+        self.stopping = False
 
     @property
     def waiting(self) -> int:
@@ -48,13 +45,11 @@ class Work:
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """Hold a place from before the body is read until the answer is there.
+        """Hold a place from before the body is read until the answer is there, which bounds the memory of all bodies.
 
         Raises:
-            ServiceError: 429 if every place is taken, 503 if the service stops.
+            ServiceError: 429 if every place is taken.
         """
-        if self._stopping:
-            raise ServiceError(503, "stopping", "the service is stopping; try again when it runs again")
         if self.admitted >= self._limits.workers + self._limits.queue:
             self.refused += 1
             raise ServiceError(
@@ -69,7 +64,7 @@ class Work:
         finally:
             self.admitted -= 1
 
-    async def run(self, request: Request, compute: Callable[[], T]) -> T:
+    async def run(self, request: Request, compute: Callable[[], T], *, turn: asyncio.Lock | None = None) -> T:
         """Compute in a thread, after those who came before.
 
         What waits is dropped when its client leaves or its time is over; what runs then runs to its end, and its result
@@ -78,38 +73,46 @@ class Work:
         Args:
             request: Whose answer it is; its body has been read.
             compute: The work.
+            turn: Is held until the work has ended, whether or not anybody waits for it.
 
         Raises:
             ServiceError: 504 if it took too long.
             ClientGoneError: If the client left.
         """
-        return await _unless_gone(request, self._within_time(compute))
+        return await _unless_gone(request, self._within_time(compute, turn or asyncio.Lock()))
 
-    async def _within_time(self, compute: Callable[[], T]) -> T:
-        seconds = self._limits.request_seconds
+    async def _within_time(self, compute: Callable[[], T], turn: asyncio.Lock) -> T:
         try:
-            async with asyncio.timeout(seconds):
-                await self._free.acquire()
-                future = asyncio.get_running_loop().run_in_executor(self._threads, compute)
+            async with asyncio.timeout(self._limits.work_seconds):
+                await turn.acquire()
+                try:
+                    await self._free.acquire()
+                except BaseException:
+                    turn.release()
+                    raise
                 self.running += 1
-                future.add_done_callback(self._done)
+                future = asyncio.get_running_loop().run_in_executor(self._threads, compute)
+                future.add_done_callback(lambda done: self._end(done, turn))
                 return await asyncio.shield(future)
         except TimeoutError:
-            raise ServiceError(504, "timeout", f"no answer within {seconds:g} s; try again later") from None
+            raise ServiceError(
+                504, "timeout", f"no answer within {self._limits.work_seconds:g} s; try again later"
+            ) from None
 
-    def _done(self, future: asyncio.Future[T]) -> None:
+    def _end(self, future: asyncio.Future[T], turn: asyncio.Lock) -> None:
         self.running -= 1
         self._free.release()
+        turn.release()
         if not future.cancelled():
             future.exception()  # nobody may be left to ask for it
 
     def stop(self) -> None:
-        """Refuse new work from now on."""
-        self._stopping = True
+        """Let nobody in from now on; see `Intake`."""
+        self.stopping = True
 
     def close(self) -> None:
-        """Let the threads finish and end."""
-        self._threads.shutdown(wait=True, cancel_futures=True)
+        """Let the threads end when they have finished."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 async def _unless_gone(request: Request, answer: Awaitable[T]) -> T:
@@ -118,10 +121,10 @@ async def _unless_gone(request: Request, answer: Awaitable[T]) -> T:
         await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
         if not work.done():
             raise ClientGoneError
-        return work.result()
+        return await work
     finally:
-        for task in (work, gone):
-            task.cancel()
+        work.cancel()
+        gone.cancel()
 
 
 async def _left(request: Request) -> None:
