@@ -1,0 +1,83 @@
+// The frame of the page: name, views, notice, and what is between them.
+
+import { compareView } from "./compare.js";
+import { el, svg } from "./dom.js";
+import { historyView } from "./history.js";
+import { icon } from "./icons.js";
+import { welcome } from "./intake.js";
+import { liveRegion } from "./live.js";
+import { queueView } from "./queue_view.js";
+import { reportSheet } from "./report.js";
+import { resultPanel } from "./result/panel.js";
+import { showShortcuts } from "./shortcuts.js";
+import { stageView } from "./stage.js";
+import { store } from "./state.js";
+import { TEXT } from "./strings.js";
+import { themeSwitch } from "./theme.js";
+import { toastShelf } from "./toast.js";
+
+/** Builds the page and returns its viewer. */
+export function buildPage() {
+  const { node: stage, viewer } = stageView();
+  const work = el("div.work", {}, queueView(), stage, resultPanel());
+  const views = { welcome: welcome(), work, history: historyView(), compare: compareView() };
+  const main = el("main", { id: "main", tabindex: "-1" }, Object.values(views));
+  store.watch(
+    (state) => [state.view, state.items.length > 0],
+    ({ view, items }) => {
+      const shown = view === "work" && !items.length ? "welcome" : view;
+      for (const [name, node] of Object.entries(views)) node.hidden = name !== shown;
+      if (shown !== "work") scrollTo({ top: 0 });
+    },
+  );
+  document.body.replaceChildren(
+    el("a.skip", { href: "#result" }, TEXT.skip),
+    el("div.top", {}, header(), notice(), offlineBar()),
+    main,
+    reportSheet(),
+    toastShelf(),
+    liveRegion(),
+    el("div.dropcover", { "aria-hidden": "true" }, el("p", {}, TEXT.intake.dropNow)),
+  );
+  return viewer;
+}
+
+function header() {
+  const shortcuts = el("button.plain.icon-only", { type: "button", id: "shortcuts-open", title: TEXT.shortcuts.open, "aria-label": TEXT.shortcuts.open });
+  shortcuts.append(icon("keyboard"));
+  shortcuts.addEventListener("click", showShortcuts);
+  return el(
+    "header.bar",
+    {},
+    el("p.brand", {}, mark(), TEXT.product),
+    el("nav", { "aria-label": TEXT.nav.label }, tab("work", TEXT.nav.work, "image"), tab("history", TEXT.nav.history, "history")),
+    el("div.tools", {}, shortcuts, themeSwitch()),
+  );
+}
+
+function tab(view, text, name) {
+  const button = el("button.tab", { type: "button", on: { click: () => store.set({ view }) } }, icon(name), text);
+  store.watch((state) => [state.view], (state) => {
+    if (state.view === view) button.setAttribute("aria-current", "page");
+    else button.removeAttribute("aria-current");
+  });
+  return button;
+}
+
+function mark() {
+  const lesion = svg("path", { d: "M12.2 10.9c2.600-1.600 6.200-.9 8.200 1.200 2 2.200 2.300 5.600.6 8-1.800 2.400-5.400 3.100-8 1.700-2.500-1.300-3.700-3.800-3.500-6.300.1-1.900 1.100-3.600 2.700-4.600z" });
+  return svg("svg.mark", { viewBox: "0 0 32 32", "aria-hidden": "true" }, svg("circle.rim", { cx: 16, cy: 16, r: 13.5 }), lesion);
+}
+
+function notice() {
+  return el("p.notice", { role: "note" }, el("strong", {}, TEXT.notice.strong), " ", el("span", {}, TEXT.notice.rest));
+}
+
+function offlineBar() {
+  const node = el("p.offline", { role: "alert", hidden: true });
+  store.watch((state) => [state.online], ({ online }) => {
+    node.hidden = online;
+    node.replaceChildren(...(online ? [] : [icon("offline"), el("span", {}, el("strong", {}, `${TEXT.errors.offlineTitle}. `), TEXT.errors.offline)]));
+  });
+  return node;
+}
