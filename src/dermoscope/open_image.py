@@ -63,6 +63,7 @@ class _Step:
     box: UserBox | None
     logits: NDArray[np.float32] | None
     result: Segmentation
+    by_person: bool = False
 
 
 class OpenImage:
@@ -119,6 +120,11 @@ class OpenImage:
         return (last.points, last.labels, last.box) if last else (_NO_POINTS, _NO_LABELS, None)
 
     @property
+    def is_corrected(self) -> bool:
+        """Whether a person gave or drew anything behind the mask as it stands."""
+        return bool(self._steps) and self._steps[-1].by_person
+
+    @property
     def steps(self) -> int:
         """How many masks there were, the one as it stands included; `undo` goes back by one."""
         return len(self._steps)
@@ -153,7 +159,7 @@ class OpenImage:
         coverage = cv2.resize(mask.astype(np.float32), self._decode.shape[::-1], interpolation=cv2.INTER_AREA)
         logits = np.asarray((coverage - 0.5) * 2 * _DRAWN_LOGIT, np.float32)
         result = self._result(finished, "drawn by hand", None, clock)
-        self._steps.append(_Step(_NO_POINTS, _NO_LABELS, None, logits, result))
+        self._steps.append(_Step(_NO_POINTS, _NO_LABELS, None, logits, result, by_person=True))
         return result
 
     def segment(self) -> Segmentation:
@@ -200,7 +206,7 @@ class OpenImage:
         with clock("mask"):
             finished = self._finish(logits, where, kinds)
         result = self._result(finished, prompt, confidence, clock)
-        self._steps.append(_Step(where, kinds, box, logits, result))
+        self._steps.append(_Step(where, kinds, box, logits, result, by_person=True))
         return result
 
     def undo(self) -> Segmentation | None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import nullcontext
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from dermoscope.cli.exits import RESEARCH_USE, ExitCode, fail
 from dermoscope.cli.machine import available_cores
+
+if TYPE_CHECKING:
+    from dermoscope.cases import CaseStore
 
 Switch = Annotated[bool, Parameter(show_default=False)]
 
@@ -22,6 +27,8 @@ def serve(
     port: int = 8008,
     name: list[str] | None = None,
     token_file: Path | None = None,
+    cases: Path | None = None,
+    no_history: Switch = False,
     open: Annotated[bool, Parameter(negative="--no-open", show_default=False)] = False,
     bundle: Path | None = None,
     jobs: int | None = None,
@@ -37,13 +44,14 @@ def serve(
 
     dermoscope serve --open
 
-    Images stay in memory and are forgotten after ten minutes. Another machine is served only with a token, which is
-    printed at the start or read from a file:
+    Images stay in memory and are forgotten after ten minutes; only those that somebody keeps are written, to the folder
+    of cases. Other machines are served only with a token, which is printed at the start or read from a file:
 
     dermoscope serve --host 0.0.0.0 --token-file token.txt
 
-    The interface is described at /openapi.json. Ctrl-C or SIGTERM finishes what is in work. Needs the serve extra:
-    pip install "dermoscope[serve]".
+    The interface is described at /openapi.json. Ctrl-C or SIGTERM finishes what is in work.
+
+    Needs the serve extra: pip install "dermoscope[serve]", and to keep cases: pip install "dermoscope[serve,store]".
 
     Exit codes: 0 stopped, 1 failed, 2 wrong usage.
 
@@ -52,6 +60,8 @@ def serve(
         port: Port to listen on; 0 takes any that is free.
         name: Further name that browsers may call the service by, such as that of a proxy before it.
         token_file: File with the token on its first line: 16 or more letters, digits or . _ ~ -.
+        cases: Folder for the images that somebody keeps; by default dermoscope/cases among the data of your account.
+        no_history: Let nobody keep an image.
         open: Show the page in the browser.
         bundle: Folder of a model bundle; by default the model inside the package.
         jobs: Images computed at once; by default one per core, at most four.
@@ -71,6 +81,7 @@ def serve(
     from dermoscope.analyzer import load_analyzer
     from dermoscope.bundle import BundleError
     from dermoscope.engine import EngineError
+    from dermoscope.features.errors import StoreError
     from dermoscope.images import MAX_PIXELS
 
     jobs = min(available_cores(), _MOST_JOBS) if jobs is None else jobs
@@ -104,10 +115,16 @@ def serve(
         settings = Settings(
             host=host, port=listener.getsockname()[1], names=tuple(name or ()), token=token, limits=limits
         )
+        try:
+            store, off = _history(cases, no_history=no_history)
+        except StoreError as error:
+            return fail(f"{error}, or start with --no-history")
         page = f"{settings.address}?token={token}" if token else settings.address
         # A token from a file is somebody's secret already; one made here must be told once.
         print(f"Listening on {settings.address if token_file else page}\n{RESEARCH_USE}", flush=True)
-        run(Service(analyzer, settings), listener, open_page=page if open else "", quiet=quiet)
+        with store or nullcontext():
+            service = Service(analyzer, settings, cases=store, history_off=off)
+            run(service, listener, open_page=page if open else "", quiet=quiet)
     return ExitCode.DONE
 
 
@@ -115,3 +132,16 @@ def _token(file: Path | None, *, needed: bool) -> str:
     if file is not None:
         return (file.read_text(encoding="ascii").splitlines() or [""])[0].strip()
     return secrets.token_urlsafe(24) if needed else ""
+
+
+def _history(folder: Path | None, *, no_history: bool) -> tuple[CaseStore | None, str]:
+    """The store of cases, or none and why."""
+    if no_history:
+        return None, "the history is off; start the service without --no-history"
+    if find_spec("lancedb") is None:
+        return None, 'the history needs LanceDB; run: pip install "dermoscope[serve,store]", and start again'
+    from platformdirs import user_data_path
+
+    from dermoscope.cases import CaseStore
+
+    return CaseStore(folder or user_data_path("dermoscope", appauthor=False) / "cases"), ""

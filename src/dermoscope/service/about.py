@@ -19,7 +19,12 @@ def about(service: Service) -> APIRouter:
     @router.get("/health", responses=refusals())
     async def health() -> Health:
         """That the service runs, and what it can do."""
-        return Health(version=__version__, bundle=service.analyzer.bundle.fingerprint, history=False, dicom=False)
+        return Health(
+            version=__version__,
+            bundle=service.analyzer.bundle.fingerprint,
+            history=service.cases is not None,
+            dicom=False,
+        )
 
     @router.get("/models", responses=refusals())
     async def models() -> Models:

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from dermoscope import __version__
 from dermoscope.service.about import about
 from dermoscope.service.analyses import analyses
+from dermoscope.service.cases import cases
 from dermoscope.service.errors import add_error_handlers
 from dermoscope.service.images import images
 from dermoscope.service.intake import Intake
@@ -30,7 +31,7 @@ def create_app(service: Service) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
-        service.work.close()
+        service.close()
 
     app = FastAPI(
         title="dermoscope",
@@ -49,7 +50,7 @@ def create_app(service: Service) -> FastAPI:
             "tracing": False,
         },
     )
-    for router in (pages(), about(service), analyses(service), images(service)):
+    for router in (pages(), about(service), analyses(service), images(service), cases(service)):
         app.include_router(router)
     add_error_handlers(app)
     # Added last is outermost.

@@ -33,7 +33,7 @@ class Intake:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if self._service.work.stopping:
+        if self._service.stopping:
             raise ServiceError(503, "stopping", "the service is stopping; try again when it runs again")
         limits = self._service.settings.limits
         headers = Headers(scope=scope)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from dermoscope.analysis import Analysis
+from dermoscope.cases import MAX_NOTE, Case
 from dermoscope.open_image import OpenImage
 
 
@@ -157,6 +158,65 @@ class Evidence(_Record):
     columns: int
     values: list[list[float]]
     share_inside: float | None
+
+
+class NewCase(_Record):
+    """An image to keep.
+
+    Attributes:
+        image: Token of a kept image.
+        label: Diagnosis code that a person gives, or null.
+        note: Free text.
+    """
+
+    image: Annotated[str, Field(max_length=64)]
+    label: Annotated[str, Field(max_length=64)] | None = None
+    note: Annotated[str, Field(max_length=MAX_NOTE)] = ""
+
+
+class CaseChange(_Record):
+    """What changes of a case; what is left out stays as it is.
+
+    Attributes:
+        label: Diagnosis code; null takes the label away.
+        note: Free text; empty takes the note away.
+        image: Token of the image that was opened from the case; its mask takes the place of the case's.
+    """
+
+    label: Annotated[str, Field(max_length=64)] | None = None
+    note: Annotated[str, Field(max_length=MAX_NOTE)] | None = None
+    image: Annotated[str, Field(max_length=64)] | None = None
+
+
+class CaseList(_Record):
+    """Some cases, the newest first.
+
+    Attributes:
+        next: Id to give as `before` for those after these, or null.
+        total: How many there are in all that were asked for.
+    """
+
+    cases: list[Case]
+    next: str | None
+    total: int
+
+
+class SimilarKept(Case):
+    """A case that looks like an image; `distance` is the cosine distance of the embeddings, 0 to 2."""
+
+    distance: float
+
+
+class SimilarCases(_Record):
+    """The nearest first."""
+
+    cases: list[SimilarKept]
+
+
+class ImageToken(_Record):
+    """Token of an image that is kept behind the encoder."""
+
+    image: str
 
 
 def mask_now(opened: OpenImage) -> MaskNow:

@@ -93,13 +93,12 @@ class StoppableServer(uvicorn.Server):
             return
         LOG.warning("stopping: requests in work are finished; once more drops them")
         self._end = time.monotonic() + self._service.settings.limits.stop_seconds
-        self._service.work.stop()
+        self._service.stopping = True
 
     async def on_tick(self, counter: int) -> bool:
         """Whether to end now."""
         over = await super().on_tick(counter)
-        work = self._service.work
-        finished = self._end is not None and (work.admitted + work.running == 0 or time.monotonic() > self._end)
+        finished = self._end is not None and (self._service.is_idle or time.monotonic() > self._end)
         return over or finished
 
 

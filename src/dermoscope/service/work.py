@@ -11,7 +11,6 @@ from typing import TypeVar
 from starlette.requests import Request
 
 from dermoscope.service.errors import ClientGoneError, ServiceError
-from dermoscope.service.settings import Limits
 
 T = TypeVar("T")
 
@@ -22,21 +21,26 @@ class Work:
     """Threads that compute, and the places before them. For the thread of the event loop alone.
 
     Args:
-        limits: Workers, queue and time.
+        workers: Threads.
+        queue: Requests that may wait for one, those still uploading included.
+        seconds: For one piece of work, waiting included.
 
     Attributes:
         admitted: Requests that hold a place: uploading, waiting or running.
         running: Computations under way.
         refused: Requests that found every place taken, so far.
-        stopping: Whether `stop` was called.
     """
 
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._threads = ThreadPoolExecutor(limits.workers, thread_name_prefix="dermoscope-work")
-        self._free = asyncio.Semaphore(limits.workers)
+    def __init__(self, workers: int, queue: int, seconds: float) -> None:
+        self._places, self._seconds = workers + queue, seconds
+        self._threads = ThreadPoolExecutor(workers, thread_name_prefix="dermoscope-work")
+        self._free = asyncio.Semaphore(workers)
         self.admitted = self.running = self.refused = 0
-        self.stopping = False
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nobody waits and nothing runs."""
+        return self.admitted == self.running == 0
 
     @property
     def waiting(self) -> int:
@@ -50,7 +54,7 @@ class Work:
         Raises:
             ServiceError: 429 if every place is taken.
         """
-        if self.admitted >= self._limits.workers + self._limits.queue:
+        if self.admitted >= self._places:
             self.refused += 1
             raise ServiceError(
                 429,
@@ -83,7 +87,7 @@ class Work:
 
     async def _within_time(self, compute: Callable[[], T], turn: asyncio.Lock) -> T:
         try:
-            async with asyncio.timeout(self._limits.work_seconds):
+            async with asyncio.timeout(self._seconds):
                 await turn.acquire()
                 try:
                     await self._free.acquire()
@@ -95,9 +99,7 @@ class Work:
                 future.add_done_callback(lambda done: self._end(done, turn))
                 return await asyncio.shield(future)
         except TimeoutError:
-            raise ServiceError(
-                504, "timeout", f"no answer within {self._limits.work_seconds:g} s; try again later"
-            ) from None
+            raise ServiceError(504, "timeout", f"no answer within {self._seconds:g} s; try again later") from None
 
     def _end(self, future: asyncio.Future[T], turn: asyncio.Lock) -> None:
         self.running -= 1
@@ -105,10 +107,6 @@ class Work:
         turn.release()
         if not future.cancelled():
             future.exception()  # nobody may be left to ask for it
-
-    def stop(self) -> None:
-        """Let nobody in from now on; see `Intake`."""
-        self.stopping = True
 
     def close(self) -> None:
         """Let the threads end when they have finished."""
