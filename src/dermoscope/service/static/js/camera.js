@@ -19,7 +19,7 @@ export async function takePhoto(give) {
   try {
     stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment", width: { ideal: 1920 } } });
   } catch {
-    video.hidden = true;
+    video.hidden = take.hidden = true;
     fill(state, words.denied);
     return;
   }

@@ -12,7 +12,7 @@ export function paintEvidence(canvas, { rows, columns, values }) {
   const strongest = Math.max(1e-9, ...values.flat().map(Math.abs));
   values.flat().forEach((value, at) => {
     const strength = Math.abs(value) / strongest;
-    pixels.data.set([...(value > 0 ? FOR : AGAINST), Math.round(255 * strength ** 0.8)], at * 4);
+    pixels.data.set([...(value > 0 ? FOR : AGAINST), Math.round(255 * strength ** 1.2)], at * 4);
   });
   context.putImageData(pixels, 0, 0);
 }

@@ -223,7 +223,7 @@ export const TEXT = {
   bars: {
     diagnosis: "Diagnosis",
     group: "Lesion group",
-    equal: "If all were equally frequent. Rare ones are so not drowned by nevi; read it as what the image resembles most.",
+    equal: "As if all were equally frequent, so that rare ones are not drowned by nevi. Read it as what the image resembles most.",
     codes: {
       MEL: "Melanoma",
       NV: "Melanocytic nevus",
@@ -277,7 +277,7 @@ export const TEXT = {
 
   files: {
     title: "Report and files",
-    print: "Print or save as PDF",
+    print: "Print or PDF",
     json: "Numbers (JSON)",
     mask: "Mask (PNG)",
     zip: "All files (ZIP)",
