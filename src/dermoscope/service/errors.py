@@ -30,6 +30,7 @@ _MEANINGS: Mapping[int, str] = {
     503: "The service is stopping, or this part of it is turned off.",
     504: "There was no answer in time.",
 }
+_ERROR_CONTENT = {"application/json": {"schema": {"$ref": "#/components/schemas/Error"}}}
 _EVERYWHERE = (400, 401, 403, 408, 413, 421, 422, 503)
 
 
@@ -68,7 +69,13 @@ def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     Args:
         statuses: Those beside the ones that any request can meet.
     """
-    return {status: {"model": Error, "description": _MEANINGS[status]} for status in sorted({*_EVERYWHERE, *statuses})}
+    found: dict[int | str, dict[str, Any]] = {
+        status: {"description": _MEANINGS[status], "content": _ERROR_CONTENT}
+        for status in sorted({*_EVERYWHERE, *statuses})
+    }
+    # One model puts the form into the document; FastAPI takes a millisecond for each.
+    found[503] = {"description": _MEANINGS[503], "model": Error}
+    return found
 
 
 def add_error_handlers(app: FastAPI) -> None:

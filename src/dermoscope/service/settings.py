@@ -5,11 +5,12 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 MEGABYTE = 2**20
 LEAST_TOKEN = 16
 """Shortest token, in characters."""
+
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(?::[0-9]{1,5})?")
 
 
 @dataclass(frozen=True)
@@ -86,10 +87,10 @@ class Settings:
         Args:
             host: Name or address, with or without a port.
         """
-        try:
-            name = urlsplit(f"//{host}").hostname or ""
-        except ValueError:
+        parts = _HOST.fullmatch(host.lower())
+        if parts is None:
             return False
+        name = parts[1].strip("[]")
         return name in {"localhost", self.host.lower(), *(known.lower() for known in self.names)} or _is_address(name)
 
 
