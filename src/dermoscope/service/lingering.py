@@ -11,6 +11,8 @@ import asyncio
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+_TOO_SLOW = 408  # who got this has been waited for
+
 
 class Lingering:
     """ASGI middleware that drops the rest of a body before the answer starts.
@@ -41,7 +43,8 @@ class Lingering:
             return message
 
         async def lingering(message: Message) -> None:
-            if message["type"] == "http.response.start" and coming and not complete:
+            starts = message["type"] == "http.response.start"
+            if starts and coming and not complete and message["status"] != _TOO_SLOW:
                 await drop_rest()
             await send(message)
 

@@ -19,6 +19,9 @@ from dermoscope.service.state import Service
 # Beyond these, connections are refused before anything of them is read.
 _MOST_CONNECTIONS = 256
 _LARGEST_HEAD = 16 * 1024
+_IDLE_SECONDS = 15
+# For answers that are on their way when all work is done.
+_LEAVING_SECONDS = 2
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -45,38 +48,37 @@ def serve(service: Service, listener: socket.socket, *, open_page: str = "", qui
         quiet: Log warnings and errors alone.
     """
     _log_to_stderr(logging.WARNING if quiet else logging.INFO)
-    config = uvicorn.Config(
-        create_app(service),
-        http="h11",
-        ws="none",
-        lifespan="on",
-        access_log=False,  # it would write down tokens and what follows the ?
-        log_config=None,
-        proxy_headers=False,
-        server_header=False,
-        h11_max_incomplete_event_size=_LARGEST_HEAD,
-        limit_concurrency=_MOST_CONNECTIONS,
-        timeout_keep_alive=15,
-        timeout_graceful_shutdown=2,
-    )
 
     def on_start() -> None:
         if open_page:
             threading.Thread(target=webbrowser.open, args=(open_page,), daemon=True).start()
 
-    StoppableServer(config, service, on_start).run(sockets=[listener])
+    StoppableServer(service, on_start).run(sockets=[listener])
 
 
 class StoppableServer(uvicorn.Server):
     """A server that goes on answering while what is in work is finished; the second signal does not wait.
 
     Args:
-        config: Of uvicorn.
-        service: The service that is told to stop.
+        service: With its model loaded.
         on_start: Is called when the first request can be answered.
     """
 
-    def __init__(self, config: uvicorn.Config, service: Service, on_start: Callable[[], None]) -> None:
+    def __init__(self, service: Service, on_start: Callable[[], None]) -> None:
+        config = uvicorn.Config(
+            create_app(service),
+            http="h11",
+            ws="none",
+            lifespan="on",
+            access_log=False,  # it would write down tokens and what follows the ?
+            log_config=None,
+            proxy_headers=False,
+            server_header=False,
+            h11_max_incomplete_event_size=_LARGEST_HEAD,
+            limit_concurrency=_MOST_CONNECTIONS,
+            timeout_keep_alive=_IDLE_SECONDS,
+            timeout_graceful_shutdown=_LEAVING_SECONDS,
+        )
         super().__init__(config)
         self._service, self._on_start = service, on_start
         self._end: float | None = None
