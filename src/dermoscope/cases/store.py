@@ -78,7 +78,7 @@ class CaseStore:
         try:
             self._table = CaseTable(self._files.table)
             for case_id in self._files.unfinished():
-                self._finish(case_id)
+                self._clean_up(case_id)
             self._files.close_to_others()
             self._last_created = self._table.last_created()
         except BaseException:
@@ -144,7 +144,7 @@ class CaseStore:
         }
         if mask is not None:
             files[mask_name] = mask_png(mask)
-        with self._changing(case_id):
+        with self._changing(case_id, mask_name):
             for name, data in files.items():
                 self._files.write(case_id, name, data)
             now = self._last_created = max(_now(), self._last_created + 1)
@@ -251,7 +251,7 @@ class CaseStore:
                 mask=new_corrected_name() if drawn is not None else row.mask,
                 mask_corrected=row.mask_corrected or drawn is not None,
             )
-            with self._changing(case_id):
+            with self._changing(case_id, row.mask):
                 if drawn is not None:
                     self._files.write(case_id, row.mask, drawn)
                 corrected = is_corrected(analysis, row.label, row.mask_corrected)
@@ -267,7 +267,7 @@ class CaseStore:
         """
         with self._change:
             self._row(case_id)
-            with self._changing(case_id):
+            with self._changing(case_id, None):
                 self._table.remove(case_id)
 
     def similar(
@@ -320,16 +320,19 @@ class CaseStore:
             yield case
 
     @contextlib.contextmanager
-    def _changing(self, case_id: str) -> Iterator[None]:
+    def _changing(self, case_id: str, mask: str | None) -> Iterator[None]:
+        """A change of one case, after which its mask has this name (empty without one), or none if the case is gone."""
         with self._change:
             self._files.begin(case_id)
             try:
                 yield
-            finally:
-                self._finish(case_id)
-                self._files.close_to_others()
+            except BaseException:
+                self._clean_up(case_id)
+                raise
+            self._files.finish(case_id, mask)
+            self._files.close_to_others()
 
-    def _finish(self, case_id: str) -> None:
+    def _clean_up(self, case_id: str) -> None:
         row = self._table.find([case_id]).get(case_id)
         self._files.finish(case_id, None if row is None else row.mask)
 

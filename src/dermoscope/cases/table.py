@@ -28,7 +28,7 @@ _VERSION = b"1"
 _VERSION_KEY = b"dermoscope.cases"
 _SMALL = ("id", "created", "changed", "label", "note", "mask", "mask_corrected")
 _BATCH = 4096
-_TIDY_AFTER = 128  # changes; each leaves a file that every scan opens
+_TIDY_AFTER = 64  # changes; each leaves a file that every scan opens
 _AGE = timedelta(milliseconds=1)  # LanceDB warns at zero
 _PATIENCE = 200
 

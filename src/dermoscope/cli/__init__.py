@@ -8,6 +8,7 @@ from cyclopts import App, CycloptsError, Parameter
 
 from dermoscope import __version__
 from dermoscope.cli import analyze, compare, embed, evaluate, export, info, segment, serve, similar, train
+from dermoscope.cli.cases import cases
 from dermoscope.cli.data import data
 from dermoscope.cli.exits import ExitCode
 from dermoscope.cli.models import models
@@ -33,6 +34,7 @@ _COMMANDS = (
     evaluate.evaluate,
     compare.compare,
     similar.similar,
+    cases,
     info.info,
     models,
 )
