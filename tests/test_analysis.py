@@ -6,8 +6,14 @@ import pytest
 from pydantic import ValidationError
 
 from dermoscope import taxonomy
-from dermoscope.analysis import Analysis, Gate, LesionMask, Malignancy, Status
+from dermoscope.analysis import Analysis, Gate, LesionMask, Malignancy, Measures, Status
 
+COLUMNS = """
+    image_id path status reason is_skin p_skin group p_melanocytic p_carcinoma p_keratosis p_fibrous p_vascular
+    diagnosis p_MEL p_NV p_BCC p_AKIEC p_BKL p_DF p_VASC p_malignant malignancy_definition p_melanoma
+    abstained abstain_reason mask mask_confidence area_fraction flagged malignancy_threshold quality width height
+    bundle asymmetry border_irregularity colours diameter_px diameter_mm cut_by_border
+"""
 DIAGNOSIS = dict.fromkeys(taxonomy.HAM10000_CODES, 0.1) | {"NV": 0.4}
 GROUP = dict.fromkeys(taxonomy.GROUPS, 0.1) | {taxonomy.GROUPS[2]: 0.6}
 DONE = Analysis(
@@ -20,6 +26,20 @@ DONE = Analysis(
     mask=LesionMask(
         prompt="box", confidence=0.8, area_fraction=0.25, box=(1, 2, 3, 4), outline=(((1, 2), (3, 4)),), candidates=()
     ),
+    measures=Measures(
+        asymmetry=0.15,
+        asymmetry_axes=(0.1, 0.2),
+        border_irregularity=1.4,
+        colours=("light brown", "black"),
+        colour_shares={"light brown": 0.7, "black": 0.2},
+        colour_variance=120.0,
+        diameter_px=20.5,
+        equivalent_diameter_px=18.0,
+        diameter_mm=None,
+        equivalent_diameter_mm=None,
+        spacing_mm=None,
+        cut_by_border=False,
+    ),
     diagnosis=DIAGNOSIS,
     group=GROUP,
     malignancy=Malignancy(probability=0.2, definition="graz", threshold=0.1, operating_point="x", flagged=True),
@@ -31,6 +51,17 @@ DONE = Analysis(
 
 def test_json_and_back() -> None:
     assert Analysis.model_validate_json(json.dumps(DONE.to_dict())) == DONE
+
+
+def test_a_record_from_before_there_were_measures_still_reads() -> None:
+    record = DONE.to_dict()
+    del record["measures"]
+    assert Analysis.model_validate(record).measures is None
+
+
+def test_columns_are_only_added() -> None:
+    promised = COLUMNS.split()
+    assert list(DONE.to_row())[: len(promised)] == promised
 
 
 def test_top_answers() -> None:
@@ -46,6 +77,8 @@ def test_row() -> None:
     assert (row["group"], row["diagnosis"], row["p_NV"]) == (taxonomy.GROUPS[2], "NV", 0.4)
     assert (row["p_malignant"], row["malignancy_definition"], row["flagged"]) == (0.2, "graz", True)
     assert row["abstained"] is False
+    assert (row["asymmetry"], row["border_irregularity"], row["colours"]) == (0.15, 1.4, "light brown; black")
+    assert (row["diameter_px"], row["diameter_mm"], row["cut_by_border"]) == (20.5, None, False)
     assert all(f"p_{taxonomy.GROUP_COLUMNS[group]}" in row for group in taxonomy.GROUPS)
 
 

@@ -94,12 +94,37 @@ def test_the_mask_box_area_and_outline_agree(path: Path, outcomes: dict[Path, Ou
     assert found.mask.prompt in {candidate.prompt for candidate in found.mask.candidates}
 
 
+@pytest.mark.parametrize("path", LESIONS, ids=lambda path: path.stem)
+def test_the_lesion_is_measured(path: Path, outcomes: dict[Path, Outcome]) -> None:
+    found = outcomes[path].analysis
+    assert found.mask
+    assert found.measures
+    left, top, right, bottom = found.mask.box
+    width, height = right - left, bottom - top
+    assert max(width, height) <= found.measures.diameter_px <= np.hypot(width, height)
+    area = np.count_nonzero(outcomes[path].mask)
+    assert found.measures.equivalent_diameter_px == pytest.approx(np.sqrt(4 * area / np.pi))
+    assert 0 <= found.measures.asymmetry <= 1
+    assert 1 <= found.measures.border_irregularity < 3
+    assert set(found.measures.colours) <= set(found.measures.colour_shares)
+    assert found.measures.diameter_mm is found.measures.spacing_mm is None
+    assert "measure" in found.timings_ms
+
+
+def test_a_known_spacing_gives_millimetres(analyzer: Analyzer) -> None:
+    found = analyzer.analyze(ONE, spacing_mm=(0.02, 0.02)).analysis.measures
+    assert found
+    assert found.diameter_mm == pytest.approx(0.02 * found.diameter_px)
+    assert found.spacing_mm == (0.02, 0.02)
+
+
 def test_skin_without_a_lesion_gets_answers_and_no_mask(outcomes: dict[Path, Outcome]) -> None:
     (path,) = set(SKIN) - set(LESIONS)
     found = outcomes[path].analysis
     assert found.gate
     assert found.gate.is_skin
     assert found.mask is None
+    assert found.measures is None
     assert outcomes[path].mask is None
     assert not found.abstained
     assert "segment" in found.timings_ms

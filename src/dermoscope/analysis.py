@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from dermoscope import taxonomy
+
+if TYPE_CHECKING:
+    from dermoscope.measures import LesionMeasures
 
 Probability = float
 
@@ -77,6 +80,63 @@ class LesionMask(_Record):
     candidates: tuple[MaskCandidate, ...]
 
 
+class Measures(_Record):
+    """What can be measured on the lesion, letter by letter of the ABCD rule; `dermoscope.measures` has the definitions.
+
+    Attributes:
+        asymmetry: Share of the lesion that does not fall onto itself, 0 to 1, mean of its two principal axes.
+        asymmetry_axes: The same for the long axis and for the short one.
+        border_irregularity: P² / (4πA): 1 for a circle, more the longer the border is for the area.
+        colours: Which of white, red, light brown, dark brown, blue-grey and black cover at least 1 % of the lesion.
+        colour_shares: Share of the lesion of each of the six colours, 0 to 1; the rest is as pale as the skin around.
+        colour_variance: Mean squared CIELAB distance from the lesion's mean colour.
+        diameter_px: Largest distance between two points of the lesion, in pixels of the original image.
+        equivalent_diameter_px: Diameter of the circle of the same area, in pixels of the original image.
+        diameter_mm: The largest distance in millimetres, or none where the size of a pixel is not known.
+        equivalent_diameter_mm: The same of the circle.
+        spacing_mm: Distance between rows, then between columns, in millimetres, where it is known.
+        cut_by_border: Whether the lesion reaches the border of the image. The diameters are then lower bounds, and
+            asymmetry and border irregularity are those of the part that is seen.
+    """
+
+    asymmetry: float
+    asymmetry_axes: tuple[float, float]
+    border_irregularity: float
+    colours: tuple[str, ...]
+    colour_shares: dict[str, float]
+    colour_variance: float
+    diameter_px: float
+    equivalent_diameter_px: float
+    diameter_mm: float | None
+    equivalent_diameter_mm: float | None
+    spacing_mm: tuple[float, float] | None
+    cut_by_border: bool
+
+    @classmethod
+    def of(cls, lesion: LesionMeasures, spacing_mm: tuple[float, float] | None) -> Measures:
+        """The record of a measured lesion.
+
+        Args:
+            lesion: What was measured.
+            spacing_mm: The size of a pixel that it was measured with.
+        """
+        millimetres = lesion.millimetres
+        return cls(
+            asymmetry=lesion.asymmetry.mean,
+            asymmetry_axes=(lesion.asymmetry.long_axis, lesion.asymmetry.short_axis),
+            border_irregularity=lesion.compactness,
+            colours=lesion.colours.present,
+            colour_shares=dict(lesion.colours.shares),
+            colour_variance=lesion.colours.variance,
+            diameter_px=lesion.pixels.largest,
+            equivalent_diameter_px=lesion.pixels.equivalent,
+            diameter_mm=millimetres.largest if millimetres else None,
+            equivalent_diameter_mm=millimetres.equivalent if millimetres else None,
+            spacing_mm=spacing_mm,
+            cut_by_border=lesion.is_cut,
+        )
+
+
 class Malignancy(_Record):
     """Risk that the lesion is malignant, under a definition that always has a name.
 
@@ -111,6 +171,7 @@ class Analysis(_Record):
         quality: Names of the quality flags that were raised, in a fixed order.
         gate: Skin or not.
         mask: The lesion mask, or none where no candidate survived.
+        measures: Asymmetry, border, colours and diameter of the lesion, or none without a mask.
         diagnosis: Probability of each diagnosis code the bundle knows, were all equally frequent; sums to 1.
         group: Probability of each lesion group, were all equally frequent; sums to 1.
         malignancy: Risk under a named definition.
@@ -130,6 +191,7 @@ class Analysis(_Record):
     quality: tuple[str, ...] = ()
     gate: Gate | None = None
     mask: LesionMask | None = None
+    measures: Measures | None = None
     diagnosis: dict[str, Probability] = Field(default_factory=dict)
     group: dict[str, Probability] = Field(default_factory=dict)
     malignancy: Malignancy | None = None
@@ -185,6 +247,12 @@ class Analysis(_Record):
             "width": self.width,
             "height": self.height,
             "bundle": self.bundle,
+            "asymmetry": self.measures.asymmetry if self.measures else None,
+            "border_irregularity": self.measures.border_irregularity if self.measures else None,
+            "colours": "; ".join(self.measures.colours) if self.measures else None,
+            "diameter_px": self.measures.diameter_px if self.measures else None,
+            "diameter_mm": self.measures.diameter_mm if self.measures else None,
+            "cut_by_border": self.measures.cut_by_border if self.measures else None,
         }
 
     def _diagnosis_columns(self) -> tuple[str, ...]:

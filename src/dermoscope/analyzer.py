@@ -1,7 +1,7 @@
 """The flagship way, from bytes to an `Analysis`: each image walks it once.
 
 decode → quality → encoder (one pass) ─┬→ gate; heads: group, diagnosis, malignancy
-└→ mask network, or prompts → mask decoder → selection → mask      (where the gate says skin)
+└→ mask network, or prompts → mask decoder → selection → mask → measures   (where the gate says skin)
 """
 
 from __future__ import annotations
@@ -13,13 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dermoscope import taxonomy
-from dermoscope.analysis import Analysis, Gate, LesionMask, Malignancy, MaskCandidate
+from dermoscope.analysis import Analysis, Gate, LesionMask, Malignancy, MaskCandidate, Measures
 from dermoscope.bundle import Bundle
 from dermoscope.engine import EngineName, Precision, compile_graph
 from dermoscope.heads.evidence import occlusion_evidence
 from dermoscope.images import MAX_PIXELS, DecodedImage, field_of_view, quality_flags, side_by_side, working_copy
 from dermoscope.mask_model import Clock, EncodedImage, MaskModel, SeenImage, decoded, distribution
 from dermoscope.open_image import MaskOptions, OpenImage
+from dermoscope.measures import measure_lesion
 from dermoscope.segment.automatic import AutomaticMask
 from dermoscope.segment.postprocess import FinishedMask, finish_mask
 
@@ -97,6 +98,7 @@ class Analyzer:
         path: str = "",
         picture: bool = False,
         keep_open: bool = False,
+        spacing_mm: tuple[float, float] | None = None,
     ) -> Outcome:
         """Analyse one image.
 
@@ -106,6 +108,7 @@ class Analyzer:
             path: Path for the record, as the user knows it.
             picture: Whether to draw image, outline and evidence.
             keep_open: Whether to keep the image behind the encoder, for clicks and evidence.
+            spacing_mm: Distance between rows, then between columns, in millimetres, so that diameters have a unit.
 
         Raises:
             ImageError: If the source cannot be read as an image.
@@ -133,6 +136,10 @@ class Analyzer:
             with clock("mask"):
                 finished = _finished(segmented, image)
         mask = finished.mask if finished else None
+        measures = None
+        if mask is not None:
+            with clock("measure"):
+                measures = Measures.of(measure_lesion(image.rgb, mask, spacing_mm=spacing_mm), spacing_mm)
         drawing = None
         if picture:
             with clock("picture"):
@@ -148,6 +155,7 @@ class Analyzer:
             quality=flags,
             gate=gate,
             mask=self._mask_record(segmented, finished) if segmented and finished else None,
+            measures=measures,
             diagnosis=diagnosis,
             group=distribution(parts.heads.group, logits),
             malignancy=malignancy,
