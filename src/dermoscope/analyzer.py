@@ -87,7 +87,13 @@ class Analyzer:
         )
 
     def analyze(
-        self, source: str | Path | bytes | Image, *, image_id: str = "image", path: str = "", picture: bool = False
+        self,
+        source: str | Path | bytes | Image,
+        *,
+        image_id: str = "image",
+        path: str = "",
+        frame: int = 1,
+        picture: bool = False,
     ) -> Outcome:
         """Analyse one image.
 
@@ -95,6 +101,7 @@ class Analyzer:
             source: A file, the bytes of one, or an RGB image `[H, W, 3]` uint8.
             image_id: Name for the record.
             path: Path for the record, as the user knows it.
+            frame: Which frame of a DICOM file, from 1.
             picture: Whether to draw image, outline and evidence.
 
         Raises:
@@ -103,7 +110,7 @@ class Analyzer:
         clock = Clock()
         parts = self.bundle.description
         with clock("decode"):
-            image = decoded(source, self._max_pixels)
+            image = decoded(source, self._max_pixels, frame)
         with clock("quality"):
             small = working_copy(image.rgb)
             view = field_of_view(small)

@@ -76,6 +76,7 @@ class OpenImage:
         source: A file, the bytes of one, or an RGB image `[H, W, 3]` uint8.
         options: How masks are made.
         max_pixels: Files with more pixels are refused by their header.
+        frame: Which frame of a DICOM file, from 1.
 
     Attributes:
         width: Width of the original image in pixels.
@@ -92,12 +93,13 @@ class OpenImage:
         source: str | Path | bytes | Image,
         options: MaskOptions,
         max_pixels: int,
+        frame: int = 1,
     ) -> None:
         self._model, self._options = model, options
         self._part, self._fingerprint = bundle.description.decoder, bundle.fingerprint
         self._clock = Clock()
         with self._clock("decode"):
-            image = decoded(source, max_pixels)
+            image = decoded(source, max_pixels, frame)
             self._rgb, self.width, self.height = image.rgb, image.width, image.height
             self._small = working_copy(image.rgb)
             self._view = field_of_view(self._small)

@@ -18,6 +18,7 @@ def analyze_batch(
     out: Path,
     analyzer: ImageAnalyzer,
     *,
+    frame: int = 1,
     jobs: int = 1,
     pictures: bool = True,
     masks: bool = True,
@@ -36,6 +37,7 @@ def analyze_batch(
         paths: Files, folders and patterns.
         out: The results folder; is made if need be.
         analyzer: Analyses one image.
+        frame: Which frame of DICOM files, from 1.
         jobs: Worker threads; as many images are in memory at once.
         pictures: Whether to write `pictures/<image_id>.png`.
         masks: Whether to write `masks/<image_id>.png`.
@@ -50,7 +52,7 @@ def analyze_batch(
     """
 
     def work(found: BatchInput, image_id: str) -> Answer:
-        outcome = analyzer.analyze(Path(found.path), image_id=image_id, path=found.name, picture=pictures)
+        outcome = analyzer.analyze(Path(found.path), image_id=image_id, path=found.name, frame=frame, picture=pictures)
         return Answer(outcome.analysis, outcome.mask, outcome.picture)
 
     return run_batch(
@@ -62,7 +64,7 @@ def analyze_batch(
         jobs=jobs,
         pictures=pictures,
         masks=masks,
-        settings=settings,
+        settings={"frame": frame, **(settings or {})},
         overwrite=overwrite,
         stop=stop,
         on_progress=on_progress,

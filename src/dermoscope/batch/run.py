@@ -257,7 +257,7 @@ class _Worker:
         self._kind = kind
         self._work = work
         self._masks = masks
-        self._mask_folder, self._picture_folder = (out / name for name in PICTURE_FOLDERS)
+        self._mask_folder, self._picture_folder = (out / name for name in PICTURE_FOLDERS[:2])
         with writing_to(out):
             for folder, wanted in ((self._mask_folder, masks), (self._picture_folder, pictures)):
                 if wanted:

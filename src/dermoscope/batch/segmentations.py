@@ -28,6 +28,7 @@ def segment_batch(
     segmenter: Segmenter,
     *,
     prompts: Mapping[bytes, GivenPrompt] | None = None,
+    frame: int = 1,
     jobs: int = 1,
     pictures: bool = False,
     settings: Mapping[str, Option] | None = None,
@@ -45,6 +46,7 @@ def segment_batch(
         out: The results folder; is made if need be.
         segmenter: Segments one image.
         prompts: Clicks and boxes by the `location` of their input, see `match_prompts`; the others are found without.
+        frame: Which frame of DICOM files, from 1.
         jobs: Worker threads; as many images are in memory at once.
         pictures: Whether to write `pictures/<image_id>.png`.
         settings: How the segmenter was set up, where that changes results; recorded and compared like its options.
@@ -59,7 +61,7 @@ def segment_batch(
     given = prompts or {}
 
     def work(found: BatchInput, image_id: str) -> Answer:
-        image = segmenter.open(found.path)
+        image = segmenter.open(found.path, frame=frame)
         prompt = given.get(found.location)
         try:
             result = image.refine(prompt.points, prompt.labels, box=prompt.box) if prompt else image.segment()
@@ -76,7 +78,7 @@ def segment_batch(
         jobs=jobs,
         pictures=pictures,
         masks=True,
-        settings={"task": TASK, **asdict(segmenter.options), "prompts": _digest(given), **(settings or {})},
+        settings={"task": TASK, **asdict(segmenter.options), "prompts": _digest(given), "frame": frame, **(settings or {})},
         overwrite=overwrite,
         stop=stop,
         on_progress=on_progress,

@@ -24,6 +24,7 @@ def analyze(
     /,
     *,
     out: Path = Path("dermoscope-results"),
+    frame: int = 1,
     bundle: Path | None = None,
     jobs: int | None = None,
     no_pictures: Switch = False,
@@ -50,6 +51,7 @@ def analyze(
     Args:
         paths: Files, folders (searched to any depth) and quoted patterns; ** stands for any folders.
         out: Folder for the results.
+        frame: Which frame of DICOM files with several, counted from 1.
         bundle: Folder of a model bundle; by default the model inside the package.
         jobs: Images analysed at once; by default one for a handful of images, else one per core, at most four.
         no_pictures: Draw no pictures, which is faster.
@@ -88,6 +90,7 @@ def analyze(
                 paths,
                 out,
                 analyzer,
+                frame=frame,
                 jobs=jobs,
                 pictures=not no_pictures,
                 masks=not no_masks,

@@ -35,6 +35,7 @@ def segment(
     flips: Switch = False,
     gate: Switch = False,
     pictures: Switch = False,
+    frame: int = 1,
     bundle: Path | None = None,
     jobs: int | None = None,
     overwrite: Switch = False,
@@ -70,6 +71,7 @@ def segment(
         flips: Average over the image and its mirror image, which takes nearly twice as long.
         gate: Make no mask where the image does not look like skin; without it p_skin is only reported.
         pictures: Draw each image with its outline.
+        frame: Which frame of DICOM files with several, counted from 1.
         bundle: Folder of a model bundle; by default the model inside the package.
         jobs: Images segmented at once; by default one for a handful of images, else one per core, at most four.
         overwrite: Remove earlier results from the output folder first.
@@ -113,6 +115,7 @@ def segment(
                 out,
                 segmenter,
                 prompts=given,
+                frame=frame,
                 jobs=jobs,
                 pictures=pictures,
                 settings=settings,
