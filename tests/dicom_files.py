@@ -118,10 +118,11 @@ def with_codestreams(ds: Dataset, streams: Sequence[bytes], photometric: str, sh
     return ds
 
 
-def saved(ds: Dataset) -> bytes:
-    """The file of a data set."""
+def saved(ds: Dataset, *, is_valid: bool = True) -> bytes:
+    """The file of a data set; one that is not valid is written as it is."""
     stream = io.BytesIO()
-    ds.save_as(stream, enforce_file_format=True)
+    ds.preamble = bytes(128)
+    ds.save_as(stream, enforce_file_format=is_valid)
     return stream.getvalue()
 
 

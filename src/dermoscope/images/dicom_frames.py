@@ -25,6 +25,8 @@ MOST_JPEG_SCANS = 100
 """Every progressive scan walks over all pixels again, and a scan can be a few bytes long: without a limit, a file of
 10 MB keeps a decoder busy for hours. Encoders write about 10."""
 
+_OTHER_SIZE = "is damaged: its compressed pixels do not have the size that its header claims"
+_END_OF_IMAGE = b"\xff\xd9"
 _RLE_HEADER = struct.Struct("<16L")
 _MODES = {1: ("L", "I;16"), 3: ("RGB",)}
 
@@ -47,14 +49,16 @@ def frame_picture(data: bytes, header: DicomHeader, number: int) -> Image.Image:
     if not 1 <= number <= header.frames:
         has = "1 frame" if header.frames == 1 else f"{header.frames:,} frames"
         raise RefusedError(f"has {has}; there is no frame {number:,}")
+    with quiet_readers():
+        stored = _stored_frame(data, header, number - 1)
     if header.transfer_syntax in (*JPEG, *JPEG_2000):
-        with quiet_readers():
-            stored = bytes(_stored_frame(data, header, number - 1))
-        picture = _from_pillow(stored, header)
+        picture = _from_pillow(bytes(stored), header)
+    elif header.transfer_syntax in RLE:
+        picture = _from_samples(_from_rle(stored, header), header)
+    elif header.transfer_syntax in JPEG_LS:
+        picture = _from_samples(_from_jpeg_ls(bytes(stored), header), header)
     else:
-        with quiet_readers():
-            samples = _samples(_stored_frame(data, header, number - 1), header)
-        picture = _from_samples(samples, header)
+        picture = _from_samples(_from_native(stored, header), header)
     picture.info = {"icc_profile": header.profile()}
     return picture
 
@@ -72,18 +76,10 @@ def _stored_frame(data: bytes, header: DicomHeader, index: int) -> bytes | memor
     return get_frame(stream, index, extended_offsets=offsets, number_of_frames=header.frames)
 
 
-def _samples(stored: bytes | memoryview, header: DicomHeader) -> NDArray[Any]:
-    """The samples of a frame that Pillow does not decode, `[rows, columns]` or `[rows, columns, 3]`."""
-    if header.transfer_syntax in RLE:
-        return _from_rle(stored, header)
-    from pydicom.encaps import encapsulate
+def _from_native(stored: bytes | memoryview, header: DicomHeader) -> NDArray[Any]:
     from pydicom.pixels import get_decoder
     from pydicom.uid import UID
 
-    if header.transfer_syntax in JPEG_LS:
-        if sniffing.jpeg_ls_shape(bytes(stored)) != (header.rows, header.columns, header.samples):
-            raise RefusedError("is damaged: its compressed pixels do not have the size that its header claims")
-        stored = encapsulate([bytes(stored)])
     samples, _ = get_decoder(UID(header.transfer_syntax)).as_array(
         stored,
         index=0,
@@ -103,12 +99,27 @@ def _samples(stored: bytes | memoryview, header: DicomHeader) -> NDArray[Any]:
     return samples
 
 
+def _from_jpeg_ls(stored: bytes, header: DicomHeader) -> NDArray[Any]:
+    import jpeg_ls
+
+    shape = (header.rows, header.columns, header.samples)
+    if sniffing.jpeg_ls_shape(stored) != shape:
+        raise RefusedError(_OTHER_SIZE)
+    if not stored.rstrip(b"\0").endswith(_END_OF_IMAGE):
+        raise RefusedError("is cut short: the DICOM data ends too early")  # the decoder would look for the end for long
+    content, found = jpeg_ls.decode_pixel_data(stored)
+    samples = np.frombuffer(content, "<u2" if found["bits_per_sample"] > 8 else "u1")
+    if found["interleave_mode"] == 0:  # plane by plane
+        samples = samples.reshape(shape[2], *shape[:2]).transpose(1, 2, 0)
+    return samples.reshape(shape)[..., 0] if header.samples == 1 else samples.reshape(shape)
+
+
 def _from_rle(stored: bytes | memoryview, header: DicomHeader) -> NDArray[Any]:
     """Byte planes, most significant first, each packed by itself (PS3.5, annex G)."""
     depth = header.bits_allocated // 8
     count, *starts = _RLE_HEADER.unpack_from(stored)
     if count != header.samples * depth:
-        raise RefusedError("is damaged: its compressed pixels do not have the size that its header claims")
+        raise RefusedError(_OTHER_SIZE)
     ends = [*starts[1:count], len(stored)]
     # As one long row, because some encoders let a run go on into the next row.
     size = (header.rows * header.columns, 1)
@@ -150,7 +161,7 @@ def _from_pillow(stored: bytes, header: DicomHeader) -> Image.Image:
         raise RefusedError(f"has {scans:,} scans, as only files made to stall a decoder do")
     image: ImageFile.ImageFile = (JpegImageFile if is_jpeg else Jpeg2KImageFile)(io.BytesIO(stored))
     if image.size != (header.columns, header.rows) or image.mode not in _MODES[header.samples]:
-        raise RefusedError("is damaged: its compressed pixels do not have the size that its header claims")
+        raise RefusedError(_OTHER_SIZE)
     untouched = not is_jpeg or header.transfer_syntax in JPEG_LOSSLESS
     if isinstance(image, JpegImageFile) and not untouched and header.photometric == "RGB" and _says_nothing(image):
         # Pillow takes a JPEG that says nothing for YCbCr; asked for YCbCr, it hands on what it finds.
