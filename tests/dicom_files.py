@@ -192,5 +192,3 @@ def lossless_jpeg(pixels: NDArray[np.uint8]) -> bytes:
     segments = ((0xC3, frame), (0xC4, table), (0xDA, scan))
     body = b"".join(bytes([255, kind]) + struct.pack(">H", len(content) + 2) + content for kind, content in segments)
     return b"\xff\xd8" + body + coded + b"\xff\xd9"
-
-

@@ -94,6 +94,7 @@ def test_options_reach_the_analyzer_and_the_run(loaded: list[dict[str, object]])
     assert json.loads(Path("out", "run.json").read_text())["options"] == {
         "pictures": False,
         "masks": False,
+        "dicom": False,
         "frame": 2,
         "max_pixels": 1_000_000,
         "engine": "onnxruntime",

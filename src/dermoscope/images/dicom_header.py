@@ -75,7 +75,11 @@ _SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing")
 _KEPT = (
     *("SOPClassUID", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames", "Rows"),
     *("Columns", "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "ICCProfile", *_SPACINGS),
-    *(f"{colour}PaletteColorLookupTable{part}" for colour in ("Red", "Green", "Blue") for part in ("Data", "Descriptor")),
+    *(
+        f"{colour}PaletteColorLookupTable{part}"
+        for colour in ("Red", "Green", "Blue")
+        for part in ("Data", "Descriptor")
+    ),
     *("ExtendedOffsetTable", "ExtendedOffsetTableLengths"),
 )
 
@@ -147,7 +151,7 @@ def _read_header(stream: io.BytesIO, size: int, limits: Limits) -> DicomHeader:
     from pydicom.tag import Tag
 
     stream.seek(_PREAMBLE)
-    meta = read_dataset(stream, False, True, stop_when=lambda tag, vr, length: tag.group != 2)
+    meta = read_dataset(stream, False, True, stop_when=lambda tag, *_: tag.group != 2)
     syntax = _checked_kind(meta)
     found: list[tuple[int, int, int]] = []
 
@@ -183,9 +187,7 @@ def _check_class(sop_class: str) -> None:
         raise RefusedError(f"is a DICOM file of another kind ({_uid(sop_class)}); read are {names}")
 
 
-def _checked_header(
-    attributes: Dataset, syntax: str, pixels: Sequence[int], size: int, limits: Limits
-) -> DicomHeader:
+def _checked_header(attributes: Dataset, syntax: str, pixels: Sequence[int], size: int, limits: Limits) -> DicomHeader:
     rows, columns = _number(attributes, "Rows"), _number(attributes, "Columns")
     limits.check(columns, rows)
     frames = _number(attributes, "NumberOfFrames", 1)
