@@ -71,8 +71,7 @@ def findings_report(
         context,
         procedure_reported=codes.SCT.DermoscopicPhotography,
         imaging_measurements=groups,
-        title=codes.DCM.ImagingMeasurementReport,
-        referenced_images=[source.attributes],
+        title=codes.DCM.ImagingMeasurementReport,  # without an image library: highdicom knows no dermoscopic images
     )
     document = ComprehensiveSR(
         [source.attributes, *([segmentation] if segmentation is not None else [])],
@@ -176,7 +175,7 @@ def _named_probabilities(analysis: Analysis) -> Iterator[tuple[Code, float]]:
         yield concept("p_melanoma", "Risk of melanoma"), analysis.p_melanoma
     for group, value in analysis.group.items():
         column = f"p_{taxonomy.GROUP_COLUMNS[group]}"
-        yield concept(column, f"Probability of {group}, groups equally frequent"), value
+        yield concept(column, f"Probability of {group}"), value
     for code, value in analysis.diagnosis.items():
         yield concept(f"p_{code}", f"Probability of {taxonomy.CODE_NAMES[code]}"), value
 
@@ -185,6 +184,8 @@ def _answers(analysis: Analysis) -> Iterator[QualitativeEvaluation]:
     from highdicom.sr import QualitativeEvaluation
 
     yield QualitativeEvaluation(concept("notice", "Intended use"), concept("research", NOTICE))
+    balanced = concept("balanced", "As if all groups, and all diagnoses, were equally frequent")
+    yield QualitativeEvaluation(concept("frequencies", "Probabilities of groups and diagnoses"), balanced)
     if analysis.abstained:
         withheld = concept("withheld", f"Withheld: {analysis.abstain_reason}")
         yield QualitativeEvaluation(concept("answer", "Answer of the program"), withheld)
