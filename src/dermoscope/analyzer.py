@@ -19,8 +19,8 @@ from dermoscope.engine import EngineName, Precision, compile_graph
 from dermoscope.heads.evidence import occlusion_evidence
 from dermoscope.images import MAX_PIXELS, DecodedImage, field_of_view, quality_flags, side_by_side, working_copy
 from dermoscope.mask_model import Clock, EncodedImage, MaskModel, SeenImage, decoded, distribution
-from dermoscope.open_image import MaskOptions, OpenImage
 from dermoscope.measures import measure_lesion
+from dermoscope.open_image import MaskOptions, OpenImage
 from dermoscope.segment.automatic import AutomaticMask
 from dermoscope.segment.postprocess import FinishedMask, finish_mask
 
@@ -96,6 +96,7 @@ class Analyzer:
         *,
         image_id: str = "image",
         path: str = "",
+        frame: int = 1,
         picture: bool = False,
         keep_open: bool = False,
         spacing_mm: tuple[float, float] | None = None,
@@ -106,9 +107,11 @@ class Analyzer:
             source: A file, the bytes of one, or an RGB image `[H, W, 3]` uint8.
             image_id: Name for the record.
             path: Path for the record, as the user knows it.
+            frame: Which frame of a DICOM file, from 1.
             picture: Whether to draw image, outline and evidence.
             keep_open: Whether to keep the image behind the encoder, for clicks and evidence.
-            spacing_mm: Distance between rows, then between columns, in millimetres, so that diameters have a unit.
+            spacing_mm: Distance between rows, then between columns, in millimetres, so that diameters have a unit; that
+                of the file, where it has one, if left out.
 
         Raises:
             ImageError: If the source cannot be read as an image.
@@ -116,7 +119,7 @@ class Analyzer:
         clock = Clock()
         parts = self.bundle.description
         with clock("decode"):
-            image = decoded(source, self._max_pixels)
+            image = decoded(source, self._max_pixels, frame)
         with clock("quality"):
             small = working_copy(image.rgb)
             view = field_of_view(small)
@@ -138,8 +141,9 @@ class Analyzer:
         mask = finished.mask if finished else None
         measures = None
         if mask is not None:
+            spacing = image.spacing_mm if spacing_mm is None else spacing_mm
             with clock("measure"):
-                measures = Measures.of(measure_lesion(image.rgb, mask, spacing_mm=spacing_mm), spacing_mm)
+                measures = Measures.of(measure_lesion(image.rgb, mask, spacing_mm=spacing), spacing)
         drawing = None
         if picture:
             with clock("picture"):

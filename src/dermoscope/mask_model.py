@@ -174,12 +174,13 @@ class Clock:
         self.milliseconds[stage] = round((time.perf_counter() - start) * 1e3, 3)
 
 
-def decoded(source: str | Path | bytes | Image, max_pixels: int) -> DecodedImage:
+def decoded(source: str | Path | bytes | Image, max_pixels: int, frame: int = 1) -> DecodedImage:
     """The pixels of a source.
 
     Args:
         source: A file, the bytes of one, or an RGB image `[H, W, 3]` uint8.
         max_pixels: Files with more pixels are refused by their header.
+        frame: Which frame of a DICOM file, from 1.
 
     Raises:
         ImageError: If the source cannot be read as an image.
@@ -188,7 +189,7 @@ def decoded(source: str | Path | bytes | Image, max_pixels: int) -> DecodedImage
         if source.ndim != 3 or source.shape[2] != 3 or source.dtype != np.uint8 or not source.size:
             raise ImageError("image", f"is an array {source.shape} of {source.dtype}, not [H, W, 3] of uint8")
         return DecodedImage(source, source.shape[1], source.shape[0], format="")
-    return decode(source, max_pixels=max_pixels, max_side=_DECODED_SIDE)
+    return decode(source, frame=frame, max_pixels=max_pixels, max_side=_DECODED_SIDE)
 
 
 def distribution(head: Head, logits: dict[str, NDArray[np.float32]]) -> dict[str, float]:
