@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, expect
 
 PHONE = (360, 740)
 WIDE = (1440, 900)
@@ -26,8 +26,13 @@ def chromium() -> str | None:
     return shutil.which("chromium")
 
 
+PATIENCE = 30_000
+"""Milliseconds that a test waits for what it expects, on a machine that has other work too."""
+
+
 def launched(playwright: Playwright) -> Browser:
     """The browser, without anything it would do on its own."""
+    expect.set_options(timeout=PATIENCE)
     return playwright.chromium.launch(executable_path=chromium(), args=list(_ARGUMENTS))
 
 
@@ -61,6 +66,7 @@ def opened_page(
         has_touch=touch,
         reduced_motion="reduce",
     )
+    context.set_default_timeout(PATIENCE)
     page, seen = context.new_page(), Seen()
 
     def listen(message: ConsoleMessage) -> None:

@@ -79,7 +79,7 @@ def many(page: Page) -> None:
 def flagged_with_evidence(page: Page) -> None:
     steps.answered(page, steps.FLAGGED, steps.BELOW)
     page.locator("#show-evidence").click()
-    expect(page.locator(".evidence")).to_be_visible(timeout=steps.PATIENCE)
+    expect(page.locator(".evidence")).to_be_visible()
 
 
 def refined(page: Page) -> None:
@@ -162,13 +162,19 @@ def refused_click(page: Page) -> None:
     expect(page.locator(".toast")).to_be_visible()
 
 
+def report(page: Page) -> None:
+    steps.answered(page, steps.FLAGGED)
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
+
+
 def tiff(page: Page) -> None:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "microscope.tif"
         with Image.open(steps.BELOW) as image:
             image.save(copy)
         steps.answered(page, copy)
-    expect(page.locator(".picture")).to_have_attribute("src", re.compile("display"), timeout=steps.PATIENCE)
+    expect(page.locator(".picture")).to_have_attribute("src", re.compile("display"))
     page.wait_for_load_state("networkidle")
 
 
@@ -193,11 +199,22 @@ def with_similar(page: Page) -> None:
     kept(page)
     steps.answered(page, steps.FLAGGED)
     page.locator(".queue .entry").last.click()
-    expect(page.locator(".neighbour").first).to_be_visible(timeout=steps.PATIENCE)
+    expect(page.locator(".neighbour").first).to_be_visible()
+
+
+def recorrected(page: Page) -> None:
+    kept(page)
+    steps.tool(page, "background")
+    steps.click_image(page, 180, 130)
+    page.locator("#keep-outline").scroll_into_view_if_needed()
 
 
 def history(page: Page) -> None:
-    kept(page)
+    recorrected(page)
+    page.locator("#keep-form [type=submit]").click()
+    steps.answered(page, steps.FLAGGED)
+    page.locator(".queue .entry").last.click()
+    steps.keep(page)
     steps.view(page, "History")
     expect(page.locator(".case").first).to_be_visible()
 
@@ -214,7 +231,6 @@ def nothing_found(page: Page) -> None:
 
 
 def picked(page: Page) -> None:
-    kept(page)
     history(page)
     boxes = page.locator(".case input[type=checkbox]")
     boxes.nth(0).check()
@@ -224,7 +240,7 @@ def picked(page: Page) -> None:
 def compared(page: Page) -> None:
     picked(page)
     page.locator("#compare").click()
-    expect(page.locator(".pair .drawing")).to_have_count(2, timeout=steps.PATIENCE)
+    expect(page.locator(".pair .drawing")).to_have_count(2)
     page.wait_for_load_state("networkidle")
 
 
@@ -260,7 +276,9 @@ STATES: Mapping[str, Reach] = MappingProxyType(
         "tiff": tiff,
         "history-off": history_off,
         "history-empty": history_empty,
+        "report": report,
         "kept": kept,
+        "recorrected": recorrected,
         "with-similar": with_similar,
         "history": history,
         "export-menu": export_menu,

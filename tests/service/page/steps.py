@@ -17,9 +17,6 @@ NOT_SKIN = IMAGES / "synthetic_not_skin_bricks.jpg"
 SIZE = (560, 420)
 """Width and height of the example images, in pixels."""
 
-PATIENCE = 20_000
-"""Milliseconds for an answer of the model on a busy machine."""
-
 _TYPES = {".jpg": "image/jpeg", ".webp": "image/webp", ".png": "image/png"}
 _DROP = """([target, files]) => {
   const transfer = new DataTransfer();
@@ -52,14 +49,14 @@ def answered(page: Page, *paths: Path) -> None:
     before = page.locator(".queue li").count()
     choose(page, *paths)
     expect(page.locator(".queue li")).to_have_count(before + len(paths))
-    expect(page.locator("progress")).to_be_hidden(timeout=PATIENCE)
+    expect(page.locator("progress")).to_be_hidden()
     settled(page)
 
 
 def settled(page: Page) -> None:
     """Waits until nothing is loaded any more."""
-    expect(page.locator("#verdict")).to_be_visible(timeout=PATIENCE)
-    expect(page.locator(".spinner")).to_have_count(0, timeout=PATIENCE)
+    expect(page.locator("#verdict")).to_be_visible()
+    expect(page.locator(".spinner")).to_have_count(0)
     page.wait_for_load_state("networkidle")
 
 
@@ -97,7 +94,7 @@ def drag_image(page: Page, *points: tuple[float, float]) -> None:
 def drawn(page: Page) -> None:
     """Waits until the outline is the one that was asked for."""
     page.wait_for_timeout(50)
-    expect(page.locator("#stage")).to_have_attribute("aria-busy", "false", timeout=PATIENCE)
+    expect(page.locator("#stage")).to_have_attribute("aria-busy", "false")
 
 
 def outline(page: Page) -> Locator:
@@ -110,7 +107,7 @@ def keep(page: Page, label: str = "", note: str = "") -> None:
     page.locator("#keep-label").select_option(label)
     page.locator("#keep-note").fill(note)
     page.locator("#keep-form [type=submit]").click()
-    expect(page.locator("#delete-case")).to_be_visible(timeout=PATIENCE)
+    expect(page.locator("#delete-case")).to_be_visible()
 
 
 def view(page: Page, name: str) -> None:

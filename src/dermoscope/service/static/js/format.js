@@ -10,12 +10,12 @@ export function percent(value) {
   return `${(value * 100).toFixed(1)}${NARROW}%`;
 }
 
-/** Two digits that matter, without trailing zeros. */
+/** Three digits that matter, without trailing zeros. */
 export function number(value) {
   if (!Number.isFinite(value)) return "–";
   if (Number.isInteger(value)) return String(value);
   const size = Math.abs(value);
-  return String(Number(value.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2)));
+  return String(Number(value.toPrecision(size >= 1000 ? 6 : 3)));
 }
 
 /** A moment in the reader's own way of writing it. */
@@ -27,6 +27,12 @@ export function moment(text) {
 
 export function bytes(size) {
   return size >= 1e6 ? `${(size / 1e6).toFixed(1)}${NARROW}MB` : `${Math.max(1, Math.round(size / 1e3))}${NARROW}kB`;
+}
+
+/** A message that starts like a sentence and ends like one. */
+export function sentence(text) {
+  if (!text) return "";
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 }
 
 /** "expectedOverlap" and "expected_overlap" as "Expected overlap". */

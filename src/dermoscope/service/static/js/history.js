@@ -23,6 +23,7 @@ export function historyView() {
   const picked = new Map(); // id to case
   const bar = el("div.pickbar", { hidden: true });
   const exports = exportLinks();
+  const filters = el("form.filters", { role: "search", on: { submit: (event) => event.preventDefault() } });
   let page = { next: null };
   let round = 0; // answers of an earlier search are dropped
 
@@ -63,8 +64,9 @@ export function historyView() {
       if (before) list.append(...cards);
       else fill(list, cards);
       more.hidden = !answer.next;
-      exports.hidden = answer.total === 0 && !search.value && !label.value;
-      showEmpty(empty, answer.total === 0, Boolean(search.value || label.value), () => {
+      const filtered = Boolean(search.value || label.value);
+      exports.hidden = filters.hidden = answer.total === 0 && !filtered;
+      showEmpty(empty, answer.total === 0, filtered, () => {
         search.value = label.value = "";
         load();
       });
@@ -73,7 +75,8 @@ export function historyView() {
       fill(total, "");
       fill(list);
       more.hidden = exports.hidden = true;
-      fill(empty, icon("history"), el("h2", {}, isHistoryOff(error) ? words.offTitle : TEXT.errors.title), el("p", {}, inWords(error)), offCommand(error));
+      filters.hidden = isHistoryOff(error);
+      fill(empty, icon("history"), el("h2", {}, isHistoryOff(error) ? words.offTitle : TEXT.errors.title), el("p", {}, inWords(error)));
       empty.hidden = false;
     }
   };
@@ -92,26 +95,22 @@ export function historyView() {
     load();
   });
 
+  fill(
+    filters,
+    el("label.field", {}, el("span", {}, words.search), search),
+    el("label.field", {}, el("span", {}, words.label), label),
+    total,
+  );
   return el(
     "section.history",
     { "aria-labelledby": "history-title" },
     el("header.page", {}, el("div", {}, el("h1", { id: "history-title" }, words.title), el("p.lead", {}, words.lead)), exports),
-    el(
-      "form.filters",
-      { role: "search", on: { submit: (event) => event.preventDefault() } },
-      el("label.field", {}, el("span", {}, words.search), search),
-      el("label.field", {}, el("span", {}, words.label), label),
-      total,
-    ),
+    filters,
     list,
     empty,
     el("div.actions.centred", {}, more),
     bar,
   );
-}
-
-function offCommand(error) {
-  return isHistoryOff(error) && el("pre.command", {}, TEXT.keep.offCommand);
 }
 
 function showEmpty(node, isEmpty, filtered, showAll) {

@@ -1,8 +1,8 @@
 // Sends the images one after the other, waits when the server is busy, and goes on when it is back.
 
 import * as api from "./api.js";
-import { inWords, patience } from "./failure.js";
-import { percent } from "./format.js";
+import { inWords, isFinal, patience } from "./failure.js";
+import { percent, sentence } from "./format.js";
 import { announce } from "./live.js";
 import { addItems, dropItem, itemOf, newItem, store, updateItem } from "./state.js";
 import { TEXT } from "./strings.js";
@@ -57,7 +57,7 @@ export function remove(id) {
 
 async function send(item) {
   if (item.file.size > LARGEST) {
-    settle(item, { status: "failed", error: TEXT.errors.tooLarge });
+    settle(item, { status: "failed", error: TEXT.errors.tooLarge, final: true });
     return;
   }
   const abort = new AbortController();
@@ -65,7 +65,7 @@ async function send(item) {
   updateItem(item.id, { status: "sending" });
   try {
     const { analysis, image } = await api.analyse(item.file, abort.signal);
-    if (analysis.status === "failed") settle(item, { status: "failed", error: analysis.reason, analysis });
+    if (analysis.status === "failed") settle(item, { status: "failed", error: sentence(analysis.reason), analysis });
     else settle(item, { status: "done", analysis, token: image });
   } catch (error) {
     if (error.name === "AbortError") return;
@@ -74,7 +74,7 @@ async function send(item) {
     else if (seconds !== null) {
       store.set({ busyUntil: Date.now() + seconds * 1000 });
       updateItem(item.id, { status: "waiting" });
-    } else settle(item, { status: "failed", error: inWords(error) });
+    } else settle(item, { status: "failed", error: inWords(error), final: isFinal(error) });
   } finally {
     aborts.delete(item.id);
     pump();
@@ -83,12 +83,12 @@ async function send(item) {
 
 function settle(item, outcome) {
   updateItem(item.id, outcome);
-  announce(sentence(item.name, outcome));
+  announce(spoken(item.name, outcome));
 }
 
-function sentence(name, { status, error, analysis }) {
+function spoken(name, { status, error, analysis }) {
   if (status === "failed") return TEXT.announce.failed(name, error);
-  if (analysis.abstained) return TEXT.announce.withheld(name, analysis.abstain_reason);
+  if (analysis.abstained) return TEXT.announce.withheld(name, sentence(analysis.abstain_reason));
   const { probability, flagged } = analysis.malignancy;
   return TEXT.announce.answer(name, percent(probability), flagged);
 }

@@ -46,16 +46,25 @@ function body(item) {
     el(
       "div.spread",
       {},
-      el("div", {}, drawing(item.source, item.name, analysis, mask?.outline), identity(item, mask, model, label)),
-      el("div", {}, verdictCard(item), item.measures && [el("h2", {}, TEXT.lesion.measures), measureTable(item.measures)]),
-    ),
-    answered &&
       el(
-        "div.spread",
+        "div",
         {},
-        el("div", {}, el("h2", {}, TEXT.bars.diagnosis), bars(analysis.diagnosis, TEXT.bars.codes, TEXT.bars.diagnosis)),
-        el("div", {}, el("h2", {}, TEXT.bars.group), bars(analysis.group, TEXT.bars.groups, TEXT.bars.group), el("p.fine", {}, TEXT.bars.equal)),
+        drawing(item.source, item.name, analysis, mask?.outline),
+        identity(item, mask, model, label),
+        answered && [el("h2", {}, TEXT.bars.diagnosis), bars(analysis.diagnosis, TEXT.bars.codes, TEXT.bars.diagnosis)],
       ),
+      el(
+        "div",
+        {},
+        verdictCard(item),
+        item.measures && [el("h2", {}, TEXT.lesion.measures), measureTable(item.measures)],
+        answered && [
+          el("h2", {}, TEXT.bars.group),
+          bars(analysis.group, TEXT.bars.groups, TEXT.bars.group),
+          el("p.fine", {}, TEXT.bars.equal),
+        ],
+      ),
+    ),
   ];
 }
 

@@ -1,7 +1,7 @@
 // The frame of the page: name, views, notice, and what is between them.
 
 import { compareView } from "./compare.js";
-import { el, svg } from "./dom.js";
+import { el, setVariable, svg } from "./dom.js";
 import { historyView } from "./history.js";
 import { icon } from "./icons.js";
 import { welcome } from "./intake.js";
@@ -30,9 +30,12 @@ export function buildPage() {
       if (shown !== "work") scrollTo({ top: 0 });
     },
   );
+  const top = el("div.top", {}, header(), notice(), offlineBar());
+  // What sticks below the top has to know how high it is.
+  new ResizeObserver(() => setVariable(document.documentElement, "--top", `${top.offsetHeight}px`)).observe(top);
   document.body.replaceChildren(
     el("a.skip", { href: "#result" }, TEXT.skip),
-    el("div.top", {}, header(), notice(), offlineBar()),
+    top,
     main,
     reportSheet(),
     toastShelf(),

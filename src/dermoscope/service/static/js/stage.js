@@ -103,6 +103,7 @@ function watchWork(viewer) {
       viewer.node.setAttribute("aria-busy", String(Boolean(item?.working) || item?.status === "sending"));
       if (item?.status === "sending") viewer.say(el("p.pill", {}, TEXT.viewer.analysing));
       else if (item?.working) viewer.say(el("p.pill", {}, TEXT.viewer.working));
+      else if (item?.status === "failed" && viewer.picture.hidden) viewer.say(el("p.pill", {}, TEXT.viewer.noPicture));
       else viewer.say();
     },
   );

@@ -29,7 +29,8 @@ export function newItem(fields) {
     file: null,
     source: "", // address of a picture the browser can show
     status: "waiting", // waiting, sending, done or failed
-    error: null,
+    error: null, // in words, once it failed
+    final: false, // whether trying again is of no use
     token: null,
     analysis: null,
     segmentation: null, // the mask as it stands

@@ -41,7 +41,7 @@ export const TEXT = {
     progress: (done, all) => (done === all ? count(all, "image", "images") : `${done} of ${all} analysed`),
     progressLabel: "Images analysed",
     waiting: "Waiting",
-    busy: "Server is busy, waiting",
+    busy: "Server is busy",
     sending: "Analysing …",
     failed: "Failed",
     notSkin: "Not skin",
@@ -90,7 +90,7 @@ export const TEXT = {
     noEvidence: "There is no evidence map for this image.",
     analysing: "Analysing …",
     working: "Drawing the outline anew …",
-    noPicture: "This picture cannot be shown.",
+    noPicture: "This file cannot be shown as a picture.",
   },
 
   tools: {
@@ -165,7 +165,7 @@ export const TEXT = {
 
   quality: {
     title: "Image quality",
-    good: "Nothing to complain about.",
+    good: "No complaint",
     flags: {
       "too small": "Too small: the shorter side has fewer than 128 pixels.",
       blurred: "Blurred: hold still and focus again.",
@@ -300,7 +300,7 @@ export const TEXT = {
   history: {
     title: "History",
     lead: "Cases you kept, on this machine.",
-    search: "Search note, label, diagnosis",
+    search: "Search",
     label: "Label",
     anyLabel: "Any label",
     total: (n) => count(n, "case", "cases"),
@@ -331,14 +331,14 @@ export const TEXT = {
 
   compare: {
     title: "Side by side",
-    back: "Back to the history",
-    backWork: "Back to the image",
+    back: "Back to history",
+    backWork: "Back to image",
     rows: {
       label: "Label",
       risk: "Malignancy risk",
       verdict: "Operating point",
       melanoma: "Melanoma",
-      diagnosis: "Most similar to",
+      diagnosis: "Resembles most",
       group: "Lesion group",
       area: "Share of the image",
       confidence: "Expected overlap",
@@ -363,7 +363,7 @@ export const TEXT = {
   report: {
     title: "Dermoscope report",
     made: (date) => `Printed ${date}`,
-    file: "Image",
+    file: "File",
     notice:
       "Research use only. Not a medical device. The numbers are estimates of a statistical model. They do not diagnose anybody, and they do not replace an examination.",
     outline: "Outline",
@@ -377,7 +377,7 @@ export const TEXT = {
     offline: "Is dermoscope serve still running? Images that wait are sent as soon as it is back.",
     tooLarge: "The file has more than 25 MB. Save it smaller, or crop it, and try again.",
     notImage: "This is not an image dermoscope can read. It takes JPEG, PNG, WebP, TIFF, BMP and, with dermoscope[dicom], DICOM.",
-    busy: (seconds) => `The server is busy. It goes on by itself in ${count(seconds, "second", "seconds")}.`,
+    busy: "The server is busy. It goes on by itself as soon as it can.",
     busyNow: "The server is busy. Try again in a moment.",
     stopping: "The server is stopping.",
     denied: "The server wants its access token. Open the address that dermoscope serve printed.",

@@ -47,8 +47,8 @@ export function measureTable(measures) {
 }
 
 function table(rows) {
-  const lines = rows.map(({ name, value, definition }) =>
-    el("tr", {}, el("th", { scope: "row" }, name, definition && el("small", {}, definition)), el("td.numeric", {}, value)),
+  const lines = rows.map(({ name, values, definition }) =>
+    el("tr", {}, el("th", { scope: "row" }, name, definition && el("small", {}, definition)), el("td.numeric", {}, values.map((value) => el("span", {}, value)))),
   );
   return el("table.measures", {}, el("tbody", {}, lines));
 }

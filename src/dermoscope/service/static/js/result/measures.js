@@ -11,7 +11,7 @@ const UNITS = { px: "px", mm: "mm" };
 /**
  * Rows of a table, those that matter most first.
  * @param {object} measures By name: a number, a text, a list, or numbers by name.
- * @returns {{main: Array<{name: string, value: string, definition: string}>, more: Array}}
+ * @returns {{main: Array<{name: string, values: string[], definition: string}>, more: Array}} Values with their units
  */
 export function measureRows(measures) {
   const known = Object.entries(measures).filter(([key, value]) => value !== null && typeof value !== "boolean" && key);
@@ -25,14 +25,20 @@ export function measureRows(measures) {
 function row([key, value]) {
   const { names, definitions } = TEXT.lesion;
   const unit = UNITS[key.split("_").at(-1)];
-  const text = inWords(value, SHARES.includes(key) ? percent : number);
-  return { name: names[key] ?? humanised(key), value: unit ? `${text}\u00a0${unit}` : text, definition: definitions[key] ?? "" };
+  const numeral = SHARES.includes(key) ? percent : (one) => (unit ? `${number(one)}\u00a0${unit}` : number(one));
+  const values = parts(value).map((part) => inWords(part, numeral));
+  return { name: names[key] ?? humanised(key), values: values.length ? values : [TEXT.lesion.none], definition: definitions[key] ?? "" };
 }
 
-function inWords(value, numeral) {
-  if (typeof value === "number") return numeral(value);
-  if (Array.isArray(value)) return value.map((one) => inWords(one, numeral)).join(", ") || TEXT.lesion.none;
-  if (typeof value !== "object") return String(value);
-  const parts = Object.entries(value).filter(([, share]) => !(share < LEAST_SHARE));
-  return parts.map(([name, share]) => `${name} ${inWords(share, numeral)}`).join(", ") || TEXT.lesion.none;
+// Numbers by name are shares here; what covers next to nothing is left out, and the largest comes first.
+function parts(value) {
+  if (Array.isArray(value)) return value;
+  if (typeof value !== "object") return [value];
+  const counted = Object.entries(value).filter(([, share]) => !(share < LEAST_SHARE));
+  return counted.sort(([, one], [, other]) => other - one);
+}
+
+function inWords(part, numeral) {
+  if (Array.isArray(part)) return part.map((one) => inWords(one, numeral)).join(" ");
+  return typeof part === "number" ? numeral(part) : String(part);
 }

@@ -68,7 +68,8 @@ function barsWhereAnswered(item) {
 }
 
 function skeleton(item) {
-  const text = item.status === "sending" ? TEXT.queue.sending : TEXT.queue.waiting;
+  const waiting = store.get().busyUntil > Date.now() ? TEXT.errors.busy : TEXT.queue.waiting;
+  const text = item.status === "sending" ? TEXT.queue.sending : waiting;
   const lines = [1, 2, 3, 4].map(() => el("span.line"));
   return [
     el("section.card.skeleton", {}, el("p.quiet", {}, text), el("span.line.large"), lines),
@@ -85,7 +86,7 @@ function failedCard(item) {
     el(
       "div.actions",
       {},
-      el("button.primary", { type: "button", on: { click: () => retry(item.id) } }, icon("redo"), TEXT.errors.retry),
+      !item.final && el("button.primary", { type: "button", on: { click: () => retry(item.id) } }, icon("redo"), TEXT.errors.retry),
       el("button", { type: "button", on: { click: () => remove(item.id) } }, icon("trash"), TEXT.errors.remove),
     ),
   );

@@ -1,7 +1,7 @@
 // The answer: the risk with what it means in words, or why there is none.
 
 import { el, setVariable } from "../dom.js";
-import { percent } from "../format.js";
+import { percent, sentence } from "../format.js";
 import { icon } from "../icons.js";
 import { store } from "../state.js";
 import { TEXT } from "../strings.js";
@@ -63,7 +63,7 @@ function withheldCard({ gate, abstain_reason: reason, quality }) {
     "section.card.verdict.withheld",
     { id: "verdict", "aria-labelledby": "verdict-title" },
     el("h2", { id: "verdict-title" }, words.title),
-    el("p.headline", {}, icon("info"), el("span.words", {}, notSkin ? words.notSkinTitle : reason)),
+    el("p.headline", {}, icon("info"), el("span.words", {}, notSkin ? words.notSkinTitle : sentence(reason))),
     el("p", {}, text),
     notSkin && el("p", {}, words.notSkinAdvice),
     el("p.fine", {}, words.numbers),
