@@ -6,7 +6,7 @@ decode → quality → encoder (one pass) ─┬→ gate; heads: group, diagnosi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +120,8 @@ class Analyzer:
         parts = self.bundle.description
         with clock("decode"):
             image = decoded(source, self._max_pixels, frame)
+            if spacing_mm is not None:
+                image = replace(image, spacing_mm=spacing_mm)
         with clock("quality"):
             small = working_copy(image.rgb)
             view = field_of_view(small)
@@ -141,9 +143,8 @@ class Analyzer:
         mask = finished.mask if finished else None
         measures = None
         if mask is not None:
-            spacing = image.spacing_mm if spacing_mm is None else spacing_mm
             with clock("measure"):
-                measures = Measures.of(measure_lesion(image.rgb, mask, spacing_mm=spacing), spacing)
+                measures = Measures.of(measure_lesion(image.rgb, mask, spacing_mm=image.spacing_mm), image.spacing_mm)
         drawing = None
         if picture:
             with clock("picture"):

@@ -86,6 +86,7 @@ class OpenImage:
         height: Height of the original image in pixels.
         rgb: Its pixels `[h, w, 3]` uint8; a large JPEG is decoded at a fraction of its size.
         encoded: What the encoder says of it.
+        spacing_mm: Distance between rows, then between columns, in millimetres, where it is known.
     """
 
     def __init__(
@@ -101,7 +102,7 @@ class OpenImage:
         self._part, self._fingerprint = bundle.description.decoder, bundle.fingerprint
         self._clock = clock or Clock()
         self.rgb, self.width, self.height = seen.image.rgb, seen.image.width, seen.image.height
-        self.encoded = seen.encoded["original"]
+        self.encoded, self.spacing_mm = seen.encoded["original"], seen.image.spacing_mm
         self._small, self._view, self._gate = seen.small, seen.view, seen.gate
         self._flips = tuple(seen.encoded)
         shape = self._small.shape[:2]

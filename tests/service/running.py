@@ -23,6 +23,7 @@ from dermoscope.cases import CaseStore
 from dermoscope.images import decode
 from dermoscope.mask_model import EncodedImage
 from dermoscope.service.app import create_app
+from dermoscope.service.pictures import measures_of
 from dermoscope.service.settings import Limits, Settings
 from dermoscope.service.state import Service
 from tests.disc_model import opened, skin_with_lesion
@@ -63,7 +64,14 @@ class SmallAnalyzer:
         self.go.set()
 
     def analyze(
-        self, source: bytes | NDArray[np.uint8], *, image_id: str, picture: bool = False, keep_open: bool = False
+        self,
+        source: bytes | NDArray[np.uint8],
+        *,
+        image_id: str,
+        frame: int = 1,
+        picture: bool = False,
+        keep_open: bool = False,
+        spacing_mm: tuple[float, float] | None = None,
     ) -> Outcome:
         self.calls += 1
         assert self.go.wait(10)
@@ -71,8 +79,9 @@ class SmallAnalyzer:
         if self.error:
             raise self.error
         assert isinstance(source, bytes)
-        image = decode(source)
+        image = decode(source, frame=frame)
         behind, _ = opened(rgb=image.rgb)
+        behind.spacing_mm = spacing_mm or image.spacing_mm
         found = behind.segment()
         mask = None
         if found.box and found.confidence:
@@ -90,6 +99,7 @@ class SmallAnalyzer:
             height=image.height,
             gate=Gate(is_skin=True, p_skin=0.9, threshold=0.5),
             mask=mask,
+            measures=measures_of(behind),
             diagnosis={code: 1 / len(taxonomy.HAM10000_CODES) for code in taxonomy.HAM10000_CODES},
             group={group: 1 / len(taxonomy.GROUPS) for group in taxonomy.GROUPS},
             malignancy=Malignancy(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from dermoscope import __version__
 from tests.service.running import asking, png
 
@@ -12,7 +14,7 @@ def test_health_says_what_the_service_can_do() -> None:
         "version": __version__,
         "bundle": "0123456789abcdef",
         "history": False,
-        "dicom": False,
+        "dicom": find_spec("pydicom") is not None,
     }
 
 

@@ -24,7 +24,7 @@ def test_one_result_a_file_in_their_order() -> None:
     assert [analysis.status for analysis in found] == ["done", "failed", "done"]
     assert [analysis.image_id for analysis in found] == ["image-0", "image-1", "image-2"]
     assert (found[0].width, found[0].height) == (WIDTH, HEIGHT)
-    assert found[1].reason == "image is not an image in a known format; JPEG, PNG, WebP, TIFF and BMP are read"
+    assert found[1].reason == "image is not an image in a known format; JPEG, PNG, WebP, TIFF, BMP and DICOM are read"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 from fastapi import APIRouter, Response
 
 from dermoscope import __version__
@@ -14,6 +16,7 @@ from dermoscope.service.state import Service
 def about(service: Service) -> APIRouter:
     """Routes for a service."""
     router = APIRouter(prefix="/v1", tags=["about"])
+    reads_dicom = find_spec("pydicom") is not None
     described = service.analyzer.bundle.describe()
 
     @router.get("/health", responses=refusals())
@@ -23,7 +26,7 @@ def about(service: Service) -> APIRouter:
             version=__version__,
             bundle=service.analyzer.bundle.fingerprint,
             history=service.cases is not None,
-            dicom=False,
+            dicom=reads_dicom,
         )
 
     @router.get("/models", responses=refusals())

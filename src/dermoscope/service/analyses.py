@@ -49,6 +49,7 @@ class _Wanted:
     keep: bool
     files: bool
     pictures: bool
+    frame: int
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ def analyses(service: Service) -> APIRouter:
     async def analyze(
         request: Request,
         keep: Annotated[bool, Query(description="Keep each image for a while, for clicks.")] = False,
+        frame: Annotated[int, Query(ge=1, le=1_000_000, description="Which frame of DICOM files, from 1.")] = 1,
         pictures: Annotated[bool, Query(description="Add pictures with outline and evidence to the archive.")] = False,
     ) -> Results | Response:
         """Analyse images: one result a file, in their order.
@@ -85,7 +87,7 @@ def analyses(service: Service) -> APIRouter:
         `dermoscope analyze` writes.
         """
         archive = ZIP in request.headers.get("accept", "")
-        wanted = _Wanted(keep and not archive, archive, archive and pictures)
+        wanted = _Wanted(keep and not archive, archive, archive and pictures, frame)
         with service.work.place():
             files = await read_images(request, service.settings.limits)
             found = [await _answer(service, request, index, file, wanted) for index, file in enumerate(files)]
@@ -97,8 +99,10 @@ def analyses(service: Service) -> APIRouter:
                 return Response(data, media_type=ZIP, headers={"Content-Disposition": name})
         results = []
         for index, (file, one) in enumerate(zip(files, found, strict=True)):
-            kept = service.kept.add(KeptImage(file, one.opened, one.files.analysis)) if one.opened else None
-            results.append(Result(index=index, analysis=one.files.analysis, image=kept))
+            analysis, token = one.files.analysis, None
+            if one.opened:
+                token = service.kept.add(KeptImage(file, one.opened, analysis, analysis.measures, frame))
+            results.append(Result(index=index, analysis=analysis, image=token))
         return Results(results=results)
 
     return router
@@ -113,7 +117,9 @@ async def _answer(service: Service, request: Request, index: int, file: bytes, w
 
 def _analyzed(service: Service, image_id: str, file: bytes, wanted: _Wanted) -> _Analyzed:
     try:
-        outcome = service.analyzer.analyze(file, image_id=image_id, picture=wanted.pictures, keep_open=wanted.keep)
+        outcome = service.analyzer.analyze(
+            file, image_id=image_id, frame=wanted.frame, picture=wanted.pictures, keep_open=wanted.keep
+        )
     except ImageError as error:
         is_image = readable_format(file) is not None
         status, code = (422, "unreadable-image") if is_image else (415, "not-an-image")

@@ -12,10 +12,10 @@ from fastapi.responses import StreamingResponse
 from dermoscope.cases import UNCHANGED, Case, CaseNotFoundError, CaseStore, StoreError
 from dermoscope.images import decode
 from dermoscope.service.errors import ServiceError, refusals
-from dermoscope.service.images import Token
+from dermoscope.service.images import JPEG, PNG, Token
 from dermoscope.service.kept_images import KeptImage
 from dermoscope.service.observing import LOG
-from dermoscope.service.pictures import drawn_mask, mask_of
+from dermoscope.service.pictures import drawn_mask, mask_of, measures_of
 from dermoscope.service.schemas import CaseChange, CaseList, ImageToken, NewCase, SimilarCases, SimilarKept
 from dermoscope.service.state import Service
 from dermoscope.service.streaming import streamed
@@ -62,7 +62,10 @@ def cases(service: Service) -> APIRouter:
     @router.get(
         "/cases/export.zip",
         response_class=StreamingResponse,
-        responses={200: {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}}},
+        responses={
+            200: {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}},
+            **refusals(500),
+        },
     )
     async def export(
         corrected: Annotated[bool, Query(description="Only what a person corrected.")] = False,
@@ -80,17 +83,17 @@ def cases(service: Service) -> APIRouter:
         """One case."""
         return await on_store(request, lambda store: store.get(case_id))
 
-    @router.get("/cases/{case_id}/image.png", response_class=Response, responses=_ONE)
+    @router.get("/cases/{case_id}/image.png", response_class=Response, responses={200: {"content": PNG}, **_ONE})
     async def image(case_id: CaseId, request: Request) -> Response:
         """Its pixels."""
         return Response(await on_store(request, lambda store: store.image(case_id)), media_type="image/png")
 
-    @router.get("/cases/{case_id}/thumbnail.jpg", response_class=Response, responses=_ONE)
+    @router.get("/cases/{case_id}/thumbnail.jpg", response_class=Response, responses={200: {"content": JPEG}, **_ONE})
     async def thumbnail(case_id: CaseId, request: Request) -> Response:
         """Its pixels, at most 256 on the long side."""
         return Response(await on_store(request, lambda store: store.thumbnail(case_id)), media_type="image/jpeg")
 
-    @router.get("/cases/{case_id}/mask.png", response_class=Response, responses=_ONE)
+    @router.get("/cases/{case_id}/mask.png", response_class=Response, responses={200: {"content": PNG}, **_ONE})
     async def mask(case_id: CaseId, request: Request) -> Response:
         """Its mask: 0 and 255, at the size of the image."""
         data = await on_store(request, lambda store: store.mask(case_id))
@@ -163,7 +166,7 @@ def _add(store: CaseStore, image: KeptImage, new: NewCase) -> Case:
     opened = image.opened
     has_mask = opened.is_corrected or (opened.result is not None and opened.result.mask is not None)
     case = store.add(
-        decode(image.source).rgb,
+        decode(image.source, frame=image.frame).rgb,
         image.analysis,
         np.asarray(opened.encoded.feature[0], np.float32),
         mask_of(opened) if has_mask else None,
@@ -176,9 +179,11 @@ def _add(store: CaseStore, image: KeptImage, new: NewCase) -> Case:
 
 
 def _opened(service: Service, case: Case, image: bytes, mask: bytes | None) -> KeptImage:
-    opened = service.analyzer.analyze(image, image_id=case.id, keep_open=True).opened
+    measured = case.analysis.measures
+    spacing = measured.spacing_mm if measured else None
+    opened = service.analyzer.analyze(image, image_id=case.id, keep_open=True, spacing_mm=spacing).opened
     assert opened is not None
     if mask is not None:
         opened.reset()
         opened.draw(drawn_mask(mask))
-    return KeptImage(image, opened, case.analysis, case=case.id)
+    return KeptImage(image, opened, case.analysis, measures_of(opened), case=case.id)

@@ -11,7 +11,7 @@ from dermoscope.batch.results import encode_mask
 from dermoscope.open_image import OpenImage, PromptError
 from dermoscope.service.errors import ServiceError, refusals
 from dermoscope.service.kept_images import KeptImage
-from dermoscope.service.pictures import as_jpeg, drawn_mask, mask_of
+from dermoscope.service.pictures import as_jpeg, drawn_mask, mask_of, measures_of
 from dermoscope.service.schemas import Evidence, Opened, Refined, Refinement, mask_now
 from dermoscope.service.state import Service
 from dermoscope.service.uploads import read_file
@@ -22,8 +22,8 @@ MOST_STEPS = 200
 
 T = TypeVar("T")
 Token = Annotated[str, Path(description="From an analysis with `keep=true`.", max_length=64)]
-_PNG: dict[str, Any] = {"image/png": {"schema": {"type": "string", "format": "binary"}}}
-_JPEG: dict[str, Any] = {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}
+PNG: dict[str, Any] = {"image/png": {"schema": {"type": "string", "format": "binary"}}}
+JPEG: dict[str, Any] = {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}
 _LOOKED = refusals(404, 429, 500, 504)
 _CHANGED = refusals(404, 409, 429, 500, 504)
 
@@ -43,6 +43,7 @@ def images(service: Service) -> APIRouter:
                 step(image.opened)
             except PromptError as error:
                 raise ServiceError(422, "bad-prompt", str(error)) from None
+            image.measures = measures_of(image.opened)
             return refined(image)
 
         answer = await on_image(token, request, work)
@@ -56,7 +57,7 @@ def images(service: Service) -> APIRouter:
         now = refined(kept)
         return Opened(image=token, analysis=kept.analysis, segmentation=now.segmentation, measures=now.measures)
 
-    @router.get("/display.jpg", response_class=Response, responses={200: {"content": _JPEG}, **_LOOKED})
+    @router.get("/display.jpg", response_class=Response, responses={200: {"content": JPEG}, **_LOOKED})
     async def display(
         token: Token,
         request: Request,
@@ -66,7 +67,7 @@ def images(service: Service) -> APIRouter:
         data = await on_image(token, request, lambda kept: as_jpeg(kept.opened.rgb, side))
         return Response(data, media_type="image/jpeg")
 
-    @router.get("/mask.png", response_class=Response, responses={200: {"content": _PNG}, **_LOOKED})
+    @router.get("/mask.png", response_class=Response, responses={200: {"content": PNG}, **_LOOKED})
     async def mask(token: Token, request: Request) -> Response:
         """The mask as it stands: 0 and 255, at the original size; all 0 where there is none."""
         data = await on_image(token, request, lambda kept: encode_mask(mask_of(kept.opened)))
@@ -108,7 +109,7 @@ def images(service: Service) -> APIRouter:
     @router.put(
         "/mask",
         responses={**_CHANGED, **refusals(415)},
-        openapi_extra={"requestBody": {"required": True, "content": _PNG}},
+        openapi_extra={"requestBody": {"required": True, "content": PNG}},
     )
     async def draw(token: Token, request: Request) -> Refined:
         """Take a mask that a person drew, exactly as it is: 0 and 255, at the original size."""
@@ -132,7 +133,7 @@ def images(service: Service) -> APIRouter:
 
 def refined(image: KeptImage) -> Refined:
     """The mask as it stands, and what is measured on it."""
-    return Refined(segmentation=mask_now(image.opened), measures=None)
+    return Refined(segmentation=mask_now(image.opened), measures=image.measures)
 
 
 def _check_room(opened: OpenImage, clicks: int) -> None:

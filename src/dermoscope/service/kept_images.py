@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from dermoscope.analysis import Analysis
+from dermoscope.analysis import Analysis, Measures
 from dermoscope.open_image import OpenImage
 from dermoscope.service.errors import ServiceError
 from dermoscope.service.settings import Limits
@@ -21,8 +21,10 @@ class KeptImage:
 
     Attributes:
         source: The uploaded file, or the PNG of a kept case.
+        frame: Which frame of a DICOM file, from 1.
         opened: Behind the encoder, with its mask as it stands.
         analysis: What was said of it.
+        measures: Of its mask as it stands, or none without a mask.
         case: The kept case that it was opened from.
         turn: Held by who works on it; an open image is for one thread at a time.
     """
@@ -30,6 +32,8 @@ class KeptImage:
     source: bytes
     opened: OpenImage
     analysis: Analysis
+    measures: Measures | None = None
+    frame: int = 1
     case: str | None = None
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     used: float = 0.0

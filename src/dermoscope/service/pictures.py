@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from dermoscope.analysis import Measures
 from dermoscope.images import LESION_ABOVE, ImageError, decode
+from dermoscope.measures import measure_lesion
 from dermoscope.open_image import OpenImage
 from dermoscope.service.errors import ServiceError
 
@@ -39,6 +41,14 @@ def mask_of(opened: OpenImage) -> NDArray[np.bool_]:
     if result is None or result.mask is None:
         return np.zeros((opened.height, opened.width), np.bool_)
     return result.mask
+
+
+def measures_of(opened: OpenImage) -> Measures | None:
+    """What is measured on the mask of an open image as it stands; none without a mask."""
+    if opened.result is None or opened.result.mask is None:
+        return None
+    lesion = measure_lesion(opened.rgb, opened.result.mask, spacing_mm=opened.spacing_mm)
+    return Measures.of(lesion, opened.spacing_mm)
 
 
 def drawn_mask(data: bytes) -> NDArray[np.bool_]:

@@ -33,7 +33,14 @@ class ServedAnalyzer(Protocol):
         """The model it runs."""
 
     def analyze(
-        self, source: bytes | Image, *, image_id: str, picture: bool = False, keep_open: bool = False
+        self,
+        source: bytes | Image,
+        *,
+        image_id: str,
+        frame: int = 1,
+        picture: bool = False,
+        keep_open: bool = False,
+        spacing_mm: tuple[float, float] | None = None,
     ) -> Outcome:
         """Analyse one image; raises `ImageError` where there is none."""
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from dermoscope.analysis import Analysis
+from dermoscope.analysis import Analysis, Measures
 from dermoscope.cases import MAX_NOTE, Case
 from dermoscope.open_image import OpenImage
 
@@ -136,7 +136,7 @@ class Refined(_Record):
     """The mask after a correction, and what is measured on it."""
 
     segmentation: MaskNow
-    measures: dict[str, Any] | None
+    measures: Measures | None
 
 
 class Opened(Refined):
