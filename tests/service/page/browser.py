@@ -26,7 +26,7 @@ def chromium() -> str | None:
     return shutil.which("chromium")
 
 
-PATIENCE = 30_000
+PATIENCE = 60_000
 """Milliseconds that a test waits for what it expects, on a machine that has other work too."""
 
 
@@ -76,7 +76,8 @@ def opened_page(
     page.on("request", lambda request: seen.requests.append(request.url))
     page.on("console", listen)
     page.on("pageerror", lambda error: seen.complaints.append(f"uncaught: {error}"))
-    page.goto(f"{address}/")
+    page.goto(f"{address}/", wait_until="commit")
+    expect(page.locator(".welcome")).to_be_visible()
     try:
         yield page, seen
     finally:

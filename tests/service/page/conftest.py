@@ -9,9 +9,9 @@ import pytest
 pytest.importorskip("playwright", reason="playwright is not installed")
 pytest.importorskip("uvicorn", reason="the serve extra is not installed")
 
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.service.page.browser import chromium, launched
+from tests.service.page.browser import Seen, chromium, launched, opened_page
 from tests.service.page.server import running_server
 
 
@@ -33,3 +33,24 @@ def browser() -> Iterator[Browser]:
         browser = launched(engine)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def window(browser: Browser, address: str) -> Iterator[tuple[Page, Seen]]:
+    """One wide window for all tests of a file; opening one costs more than most tests."""
+    with opened_page(browser, address) as opened:
+        yield opened
+
+
+@pytest.fixture
+def page(window: tuple[Page, Seen]) -> Iterator[Page]:
+    """The page without an image; fails a test that left complaints other than refused requests behind."""
+    page, seen = window
+    seen.complaints.clear()
+    seen.requests.clear()
+    yield page
+    page.unroute_all(behavior="ignoreErrors")
+    page.keyboard.press("Escape")
+    while page.locator(".drop-entry").count():
+        page.locator(".drop-entry").first.click()
+    assert [complaint for complaint in seen.complaints if "Failed to load resource" not in complaint] == []

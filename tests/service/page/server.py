@@ -12,7 +12,8 @@ from pathlib import Path
 
 from tests.watch import REPOSITORY
 
-STOP_SECONDS = 20
+STOP_SECONDS = 40
+"""A little more than the server gives itself for what is in work."""
 
 
 @contextmanager
@@ -35,4 +36,8 @@ def running_server(folder: Path) -> Iterator[str]:
             yield found[0]
         finally:
             server.terminate()
-            server.communicate(timeout=STOP_SECONDS)
+            try:
+                server.communicate(timeout=STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.communicate()

@@ -60,7 +60,7 @@ export function historyView() {
       if (mine !== round) return;
       page = answer;
       fill(total, words.total(answer.total));
-      const cards = answer.cases.map((one) => caseCard(one, { pick, picked: picked.has(one.id), gone: () => load() }));
+      const cards = answer.cases.map((one) => caseCard(one, { pick, picked: picked.has(one.id), gone: () => load().then(() => search.focus()) }));
       if (before) list.append(...cards);
       else fill(list, cards);
       more.hidden = !answer.next;

@@ -28,7 +28,7 @@ export function listenForFiles() {
     enqueue(event.dataTransfer.files);
   });
   addEventListener("paste", (event) => {
-    if (event.target.closest("input, textarea") || !event.clipboardData.files.length) return;
+    if (event.target.closest?.("input, textarea") || !event.clipboardData.files.length) return;
     event.preventDefault();
     enqueue(event.clipboardData.files, TEXT.queue.pasted);
   });

@@ -67,9 +67,15 @@ function removeButton(item) {
   const text = TEXT.queue.remove(item.name);
   return el(
     "button.drop-entry.plain.icon-only",
-    { type: "button", "aria-label": text, title: text, on: { click: () => remove(item.id) } },
+    { type: "button", "aria-label": text, title: text, on: { click: () => removeAndLookUp(item.id) } },
     icon("close"),
   );
+}
+
+// The button is gone with its image, so the focus goes to the image that takes its place.
+function removeAndLookUp(id) {
+  remove(id);
+  setTimeout(() => (document.querySelector(".entry[aria-current]") ?? document.getElementById("main")).focus());
 }
 
 /** What came out of an image, in two or three words. */

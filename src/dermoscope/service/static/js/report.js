@@ -12,9 +12,9 @@ import { TEXT } from "./strings.js";
 
 const sheet = el("article.report", { "aria-hidden": "true" });
 
-/** The sheet that only paper sees; drawn whenever somebody prints. */
+/** The sheet that only paper sees; drawn whenever somebody prints beside an image. */
 export function reportSheet() {
-  addEventListener("beforeprint", () => draw(currentItem()));
+  addEventListener("beforeprint", () => draw(store.get().view === "work" ? currentItem() : null));
   return sheet;
 }
 

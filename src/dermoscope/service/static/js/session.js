@@ -28,6 +28,11 @@ export async function loadEvidence(id) {
   updateItem(id, { evidence: await quietly(() => withToken(id, api.evidence), null) });
 }
 
+// The share of it that lies inside is that of the new outline.
+async function weighEvidence(id) {
+  updateItem(id, { evidence: await quietly(() => withToken(id, api.evidence), itemOf(id).evidence) });
+}
+
 /** The most similar cases; an array, or the error in its place. */
 export async function loadSimilar(id) {
   updateItem(id, { similar: undefined });
@@ -69,10 +74,12 @@ async function reopen(id) {
   if (item.case && !item.file) updateItem(id, { token: await api.openCase(item.case.id) });
   else if (item.file) updateItem(id, { token: (await api.analyse(item.file)).image });
   else throw new Error(TEXT.errors.expired);
+  const { token } = itemOf(id);
+  if (item.source === api.displayUrl(item.token)) updateItem(id, { source: api.displayUrl(token) });
   const mask = maskOf(item);
   if (item.segmentation?.can_undo && mask) {
     const { width, height } = item.analysis;
-    await api.putMask(itemOf(id).token, await pngOfOutline(mask.outline, width, height));
+    await api.putMask(token, await pngOfOutline(mask.outline, width, height));
   }
   announce(TEXT.announce.reopened);
 }
@@ -90,6 +97,7 @@ async function changeNow(id, action, pending) {
   try {
     const { segmentation, measures } = await withToken(id, action);
     updateItem(id, { segmentation, measures, unsaved: true });
+    if (itemOf(id)?.evidence) weighEvidence(id);
     calm();
     announce(sentence(maskOf(itemOf(id))));
   } catch (error) {

@@ -28,6 +28,9 @@ export function buildPage() {
       const shown = view === "work" && !items.length ? "welcome" : view;
       for (const [name, node] of Object.entries(views)) node.hidden = name !== shown;
       if (shown !== "work") scrollTo({ top: 0 });
+      // What had the focus may be hidden now; the next Tab goes on in the new view.
+      const { activeElement } = document;
+      if (main.isConnected && !activeElement.checkVisibility()) main.focus({ preventScroll: true });
     },
   );
   const top = el("div.top", {}, header(), notice(), offlineBar());

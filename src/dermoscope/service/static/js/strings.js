@@ -271,8 +271,7 @@ export const TEXT = {
     remove: "Delete case",
     kept: (date) => `Kept ${date}`,
     changed: (date) => `changed ${date}`,
-    off: "History is off. To keep cases, stop the server, run the line below and start it again.",
-    offCommand: 'pip install "dermoscope[store]"',
+    off: "History is off on this server, so no case can be kept. The view History says how to turn it on.",
   },
 
   files: {

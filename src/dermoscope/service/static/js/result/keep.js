@@ -18,7 +18,7 @@ const CODES = Object.keys(TEXT.bars.codes);
 export function keepCard(item) {
   const words = TEXT.keep;
   if (store.get().health && !store.get().health.history) {
-    return card("keep", words.title, el("p.quiet", {}, words.off), el("pre.command", {}, words.offCommand));
+    return card("keep", words.title, el("p.quiet", {}, words.off));
   }
   const title = item.case ? words.keptTitle : words.title;
   return card("keep", title, el("p.quiet", {}, item.case ? keptWhen(item.case) : words.lead), form(item));
