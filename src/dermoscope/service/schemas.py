@@ -15,6 +15,10 @@ class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _with_example(example: dict[str, Any]) -> ConfigDict:
+    return ConfigDict(frozen=True, extra="forbid", json_schema_extra={"examples": [example]})
+
+
 class ErrorDetail(_Record):
     """Why a request was refused.
 
@@ -99,9 +103,7 @@ class Refinement(_Record):
     points: Annotated[list[Point], Field(max_length=100)] = []
     box: Box | None = None
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", json_schema_extra={"examples": [{"points": [[210, 180, 1], [20, 25, 0]]}]}
-    )
+    model_config = _with_example({"points": [[210, 180, 1], [20, 25, 0]], "box": None})
 
 
 class MaskNow(_Record):
@@ -173,6 +175,8 @@ class NewCase(_Record):
     label: Annotated[str, Field(max_length=64)] | None = None
     note: Annotated[str, Field(max_length=MAX_NOTE)] = ""
 
+    model_config = _with_example({"image": "rD0f9OWd3pee9Qo9NzOCiA", "label": "NV", "note": "left forearm"})
+
 
 class CaseChange(_Record):
     """What changes of a case; what is left out stays as it is.
@@ -186,6 +190,8 @@ class CaseChange(_Record):
     label: Annotated[str, Field(max_length=64)] | None = None
     note: Annotated[str, Field(max_length=MAX_NOTE)] | None = None
     image: Annotated[str, Field(max_length=64)] | None = None
+
+    model_config = _with_example({"label": "MEL", "note": "excised"})
 
 
 class CaseList(_Record):

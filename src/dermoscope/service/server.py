@@ -107,7 +107,11 @@ class StoppableServer(uvicorn.Server):
 def _log_to_stderr(level: int) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    for name, own_level in ((LOG.name, level), ("uvicorn.error", logging.WARNING)):
+    for name, own_level in (
+        (LOG.name, level),
+        ("uvicorn.error", logging.WARNING),
+        ("python_multipart", logging.CRITICAL),  # broken forms are answered, not logged
+    ):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [handler], False
         logger.setLevel(own_level)
