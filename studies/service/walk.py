@@ -19,6 +19,7 @@ from playwright.sync_api import sync_playwright
 from tests.service.page.browser import PHONE, WIDE, launched, opened_page
 from tests.service.page.server import running_server
 from tests.service.page.states import STATES
+from tests.service.page.steps import clear
 
 SIZES = {"phone": PHONE, "laptop": (1024, 768), "wide": WIDE, "huge": (1920, 1080)}
 DEFAULT_SIZES = ("phone", "wide")
@@ -35,15 +36,17 @@ def main() -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, running_server(Path(folder)) as address, sync_playwright() as engine:
         browser = launched(engine)
-        for name in options.state or STATES:
-            for size in options.size or DEFAULT_SIZES:
-                with opened_page(browser, address, SIZES[size]) as (page, seen):
+        for size in options.size or DEFAULT_SIZES:
+            with opened_page(browser, address, SIZES[size]) as (page, seen):
+                for name in options.state or STATES:
                     STATES[name](page)
                     for scheme in SCHEMES:
                         page.emulate_media(color_scheme=scheme)
                         page.wait_for_timeout(250)
                         page.screenshot(path=options.out / f"{name}-{size}-{scheme}.png", full_page=options.full)
-                    print(name, size, *seen.complaints)
+                    print(name, size, *seen.complaints, flush=True)
+                    seen.complaints.clear()
+                    clear(page)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ pytest.importorskip("uvicorn", reason="the serve extra is not installed")
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.service.page import steps
 from tests.service.page.browser import Seen, chromium, launched, opened_page
 from tests.service.page.server import running_server
 
@@ -49,8 +50,5 @@ def page(window: tuple[Page, Seen]) -> Iterator[Page]:
     seen.complaints.clear()
     seen.requests.clear()
     yield page
-    page.unroute_all(behavior="ignoreErrors")
-    page.keyboard.press("Escape")
-    while page.locator(".drop-entry").count():
-        page.locator(".drop-entry").first.click()
+    steps.clear(page)
     assert [complaint for complaint in seen.complaints if "Failed to load resource" not in complaint] == []

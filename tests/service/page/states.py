@@ -22,7 +22,7 @@ Reach = Callable[[Page], None]
 ANALYSES = "**/v1/analyses*"
 # Not a route: the browser does not show the files of a form to one, so they would be lost on the way to the server.
 _ALTER = """(changes) => {
-  const ask = window.fetch;
+  const ask = (window.honestFetch = window.fetch);
   window.fetch = async (path, options) => {
     const response = await ask(path, options);
     if (!path.startsWith("/v1/analyses")) return response;
@@ -142,7 +142,7 @@ def too_large(page: Page) -> None:
 
 
 def busy(page: Page) -> None:
-    refuse(page, ANALYSES, 429, "busy", "the service is busy", retry_after=60)
+    refuse(page, ANALYSES, 429, "busy", "the service is busy", retry_after=5)
     steps.choose(page, steps.BELOW)
     expect(page.locator(".outcome")).to_contain_text("busy")
 
@@ -206,7 +206,7 @@ def recorrected(page: Page) -> None:
     kept(page)
     steps.tool(page, "background")
     steps.click_image(page, 180, 130)
-    page.locator("#keep-outline").scroll_into_view_if_needed()
+    page.locator("#keep-form [type=submit]").scroll_into_view_if_needed()
 
 
 def history(page: Page) -> None:

@@ -30,6 +30,35 @@ _DROP = """([target, files]) => {
 }"""
 
 
+_UNDO_TRICKS = """() => {
+  document.documentElement.classList.remove("dropping");
+  window.fetch = window.honestFetch ?? window.fetch;
+  document.querySelector("dialog")?.close();
+  document.activeElement.blur();
+}"""
+
+
+def clear(page: Page) -> None:
+    """Brings the page back to how it is without an image; opening it anew would cost more."""
+    page.unroute_all(behavior="ignoreErrors")
+    page.emulate_media(media="screen", color_scheme="light")
+    page.evaluate(_UNDO_TRICKS)
+    page.keyboard.press("Escape")
+    expect(page.locator(".offline")).to_be_hidden()
+    if page.locator("#history-search").input_value():
+        view(page, "History")
+        page.locator("#history-search").fill("")
+    page.locator("nav button", has_text="Analyse").click()
+    evidence = page.locator("#show-evidence")
+    if evidence.is_visible() and evidence.is_enabled() and evidence.get_attribute("aria-pressed") == "true":
+        evidence.click()
+    while page.locator(".drop-entry").count():
+        page.locator(".drop-entry").first.click()
+    for closer in page.locator(".toast button").all():
+        closer.click()
+    expect(page.locator(".welcome")).to_be_visible()
+
+
 def drop(page: Page, *paths: Path) -> None:
     """Drags files onto the page."""
     files = [

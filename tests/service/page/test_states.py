@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Page
 
 from tests.service.page.accessibility import faults
-from tests.service.page.browser import PHONE, WIDE, opened_page
+from tests.service.page.browser import PHONE, WIDE, Seen
 from tests.service.page.states import STATES
 
 NARROWEST = (320, 568)
@@ -18,16 +18,13 @@ _ALL = [pytest.param(name, marks=[] if name in _QUICK else pytest.mark.slow) for
 
 
 @pytest.mark.parametrize("name", _ALL)
-def test_state(browser: Browser, address: str, name: str) -> None:
-    with opened_page(browser, address, WIDE) as (page, seen):
-        STATES[name](page)
-        assert faults(page) == []
-        page.emulate_media(color_scheme="dark")
-        page.wait_for_timeout(250)
-        assert faults(page, "color-contrast") == []
-        for width, height in (PHONE, NARROWEST, ENLARGED):
-            page.set_viewport_size({"width": width, "height": height})
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
-        assert faults(page, "target-size", "scrollable-region-focusable") == []
-        assert seen.strangers(address) == []
-        assert not [complaint for complaint in seen.complaints if "Failed to load resource" not in complaint]
+def test_state(page: Page, window: tuple[Page, Seen], address: str, name: str) -> None:
+    STATES[name](page)
+    assert faults(page) == []
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_timeout(250)
+    assert faults(page, "color-contrast") == []
+    for width, height in (PHONE, NARROWEST, ENLARGED, WIDE):
+        page.set_viewport_size({"width": width, "height": height})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert window[1].strangers(address) == []

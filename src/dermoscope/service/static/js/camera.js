@@ -17,7 +17,8 @@ export async function takePhoto(give) {
   let stream = null;
   dialog.addEventListener("close", () => stream?.getTracks().forEach((track) => track.stop()));
   try {
-    stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment", width: { ideal: 1920 } } });
+    const video = { facingMode: "environment", width: { ideal: 1920 } };
+    stream = await navigator.mediaDevices.getUserMedia({ video });
   } catch {
     video.hidden = take.hidden = true;
     fill(state, words.denied);

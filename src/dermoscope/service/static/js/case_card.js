@@ -16,12 +16,14 @@ export function caseCard(one, { pick, picked, gone }) {
   const words = TEXT.history;
   const name = one.label ? (TEXT.bars.codes[one.label] ?? one.label) : words.noLabel;
   const { kind, text } = outcome({ status: "done", analysis: one.analysis });
-  const box = el("input", { type: "checkbox", value: one.id, checked: picked, "aria-label": words.pickLabel(`${name}, ${moment(one.created)}`) });
+  const date = moment(one.created);
+  const pickLabel = words.pickLabel(`${name}, ${date}`);
+  const box = el("input", { type: "checkbox", value: one.id, checked: picked, "aria-label": pickLabel });
   box.addEventListener("change", () => pick(one, box.checked));
   const open = el(
     "button.face",
     { type: "button", on: { click: () => openCase(one) } },
-    el("img", { src: api.caseThumbnailUrl(one.id), alt: words.thumbnailAlt(name, moment(one.created)), loading: "lazy" }),
+    el("img", { src: api.caseThumbnailUrl(one.id), alt: words.thumbnailAlt(name, date), loading: "lazy" }),
   );
   return el(
     "li.case",
@@ -32,7 +34,7 @@ export function caseCard(one, { pick, picked, gone }) {
       {},
       el(`h2${one.label ? "" : ".quiet"}`, {}, name),
       el(`p.outcome.${kind}`, {}, text),
-      el("p.quiet.when", {}, el("time", { datetime: one.created }, moment(one.created))),
+      el("p.quiet.when", {}, el("time", { datetime: one.created }, date)),
       one.mask_corrected && el("p.tag", {}, icon("outline"), words.corrected),
       one.note && el("p.note", {}, one.note),
     ),
@@ -74,7 +76,8 @@ export async function openCase(one) {
 
 function removeButton(one, name, gone) {
   const text = `${TEXT.keep.remove}: ${name}`;
-  const button = el("button.plain.icon-only", { type: "button", "aria-label": text, title: TEXT.keep.remove }, icon("trash"));
+  const attributes = { type: "button", "aria-label": text, title: TEXT.keep.remove };
+  const button = el("button.plain.icon-only", attributes, icon("trash"));
   button.addEventListener("click", async () => {
     if (!(await confirmDelete())) return;
     try {

@@ -72,7 +72,8 @@ export function compareView() {
     },
   );
   const head = el("header.page", {}, el("h1", { id: "compare-title" }, words.title), el("div.actions", {}, back, swap));
-  return el("section.compare", { "aria-labelledby": "compare-title" }, head, body, el("div.card.scroll", { tabindex: "0", role: "region", "aria-label": words.title }, table));
+  const frame = el("div.card.scroll", { tabindex: "0", role: "region", "aria-label": words.title }, table);
+  return el("section.compare", { "aria-labelledby": "compare-title" }, head, body, frame);
 }
 
 function picture({ title, source, analysis, mask }) {
@@ -84,7 +85,7 @@ function rows(sides) {
   const definitions = [...new Set(sides.map(({ analysis }) => analysis.malignancy?.definition).filter(Boolean))];
   const values = [
     [words.risk, ({ analysis }) => answered(analysis, () => percent(analysis.malignancy.probability))],
-    [words.verdict, ({ analysis }) => answered(analysis, () => (analysis.malignancy.flagged ? TEXT.compare.flagged : TEXT.compare.below))],
+    [words.verdict, ({ analysis }) => answered(analysis, () => verdict(analysis.malignancy))],
     [words.melanoma, ({ analysis }) => answered(analysis, () => percent(analysis.p_melanoma))],
     [words.diagnosis, ({ analysis }) => answered(analysis, () => top(analysis.diagnosis, TEXT.bars.codes))],
     [words.group, ({ analysis }) => answered(analysis, () => top(analysis.group, TEXT.bars.groups))],
@@ -95,12 +96,16 @@ function rows(sides) {
     [words.note, ({ note }) => note || "–"],
   ];
   const head = el("tr", {}, el("td"), sides.map(({ title }) => el("th", { scope: "col" }, title)));
-  const lines = values.map(([name, value]) => el("tr", {}, el("th", { scope: "row" }, name), sides.map((side) => el("td", {}, value(side)))));
+  const lines = values.map(([name, value]) =>
+    el("tr", {}, el("th", { scope: "row" }, name), sides.map((side) => el("td", {}, value(side)))),
+  );
   const caption = definitions.map((name) => TEXT.compare.definition(name)).join("; ");
   return [el("caption", {}, caption), el("thead", {}, head), el("tbody", {}, lines)];
 }
 
 const answered = (analysis, value) => (analysis.abstained || !analysis.malignancy ? TEXT.history.withheld : value());
+
+const verdict = ({ flagged }) => (flagged ? TEXT.compare.flagged : TEXT.compare.below);
 
 function top(shares, names) {
   const [key, share] = Object.entries(shares).reduce((best, one) => (one[1] > best[1] ? one : best));

@@ -23,7 +23,8 @@ export function confirmDelete() {
   return new Promise((resolve) => {
     const yes = el("button.danger.strong", { type: "button", id: "confirm-delete" }, icon("trash"), words.deleteYes);
     const no = el("button", { type: "button", autofocus: true }, words.deleteNo);
-    const dialog = openDialog("delete", words.deleteTitle, el("p", {}, words.deleteText), el("div.actions", {}, no, yes));
+    const text = el("p", {}, words.deleteText);
+    const dialog = openDialog("delete", words.deleteTitle, text, el("div.actions", {}, no, yes));
     let answer = false;
     yes.addEventListener("click", () => {
       answer = true;

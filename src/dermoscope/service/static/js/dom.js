@@ -44,5 +44,5 @@ function filled(node, classes, attributes, children) {
 }
 
 function present(children) {
-  return children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false && child !== "");
+  return children.flat(Infinity).filter((child) => ![null, undefined, false, ""].includes(child));
 }

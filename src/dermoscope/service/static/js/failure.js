@@ -28,7 +28,7 @@ export const isFinal = (error) => error instanceof ApiError && [413, 415, 422].i
 
 /** Whether the server only asks for patience; then, for how many seconds. */
 export function patience(error) {
-  const busy = error instanceof ApiError && (error.status === 429 || (error.status === 503 && error.code !== "history-off"));
+  const busy = error instanceof ApiError && (error.status === 429 || error.code === "stopping");
   return busy ? (error.retryAfter ?? 3) : null;
 }
 

@@ -29,7 +29,8 @@ export function historyView() {
 
   const drawBar = () => {
     bar.hidden = picked.size === 0;
-    const compare = el("button.primary", { type: "button", id: "compare", disabled: picked.size !== 2 }, icon("compare"), words.compare);
+    const attributes = { type: "button", id: "compare", disabled: picked.size !== 2 };
+    const compare = el("button.primary", attributes, icon("compare"), words.compare);
     compare.addEventListener("click", () => compareCases([...picked.values()], "history"));
     const clear = el("button", { type: "button" }, words.unpick);
     clear.addEventListener("click", () => {
@@ -60,7 +61,8 @@ export function historyView() {
       if (mine !== round) return;
       page = answer;
       fill(total, words.total(answer.total));
-      const cards = answer.cases.map((one) => caseCard(one, { pick, picked: picked.has(one.id), gone: () => load().then(() => search.focus()) }));
+      const gone = () => load().then(() => search.focus());
+      const cards = answer.cases.map((one) => caseCard(one, { pick, picked: picked.has(one.id), gone }));
       if (before) list.append(...cards);
       else fill(list, cards);
       more.hidden = !answer.next;
@@ -76,7 +78,8 @@ export function historyView() {
       fill(list);
       more.hidden = exports.hidden = true;
       filters.hidden = isHistoryOff(error);
-      fill(empty, icon("history"), el("h2", {}, isHistoryOff(error) ? words.offTitle : TEXT.errors.title), el("p", {}, inWords(error)));
+      const title = isHistoryOff(error) ? words.offTitle : TEXT.errors.title;
+      fill(empty, icon("history"), el("h2", {}, title), el("p", {}, inWords(error)));
       empty.hidden = false;
     }
   };
@@ -101,10 +104,11 @@ export function historyView() {
     el("label.field", {}, el("span", {}, words.label), label),
     total,
   );
+  const title = el("h1", { id: "history-title" }, words.title);
   return el(
     "section.history",
     { "aria-labelledby": "history-title" },
-    el("header.page", {}, el("div", {}, el("h1", { id: "history-title" }, words.title), el("p.lead", {}, words.lead)), exports),
+    el("header.page", {}, el("div", {}, title, el("p.lead", {}, words.lead)), exports),
     filters,
     list,
     empty,
@@ -124,11 +128,14 @@ function showEmpty(node, isEmpty, filtered, showAll) {
 
 function exportLinks() {
   const words = TEXT.history;
-  const link = (corrected, text) => el("a", { href: api.exportUrl(corrected), download: "cases.zip" }, icon("download"), text);
-  return el(
-    "details.menu",
-    { id: "export" },
-    el("summary", {}, icon("download"), words.export),
-    el("div.sheet", {}, link(false, words.exportAll), link(true, words.exportCorrected), el("p.fine", {}, words.exportHint)),
+  const link = (corrected, text) =>
+    el("a", { href: api.exportUrl(corrected), download: "cases.zip" }, icon("download"), text);
+  const sheet = el(
+    "div.sheet",
+    {},
+    link(false, words.exportAll),
+    link(true, words.exportCorrected),
+    el("p.fine", {}, words.exportHint),
   );
+  return el("details.menu", { id: "export" }, el("summary", {}, icon("download"), words.export), sheet);
 }

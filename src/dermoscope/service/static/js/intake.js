@@ -65,7 +65,10 @@ export function cameraButton() {
 export function welcome() {
   const words = TEXT.intake;
   const formats = el("p.fine");
-  store.watch((state) => [state.health], (state) => (formats.textContent = words.formats(Boolean(state.health?.dicom))));
+  store.watch(
+    (state) => [state.health],
+    (state) => (formats.textContent = words.formats(Boolean(state.health?.dicom))),
+  );
   const points = words.points.map(([title, text]) => el("li", {}, el("h2", {}, title), el("p", {}, text)));
   return el(
     "section.welcome",

@@ -8,7 +8,8 @@ export class Overlay {
     this.outline = svg("g.outline");
     this.draft = svg("g.draft");
     this.marks = svg("g.marks");
-    this.cross = svg("g.cross", { visibility: "hidden" }, svg("path.casing", { d: CROSS }), svg("path.line", { d: CROSS }));
+    const strokes = [svg("path.casing", { d: CROSS }), svg("path.line", { d: CROSS })];
+    this.cross = svg("g.cross", { visibility: "hidden" }, strokes);
     this.scaled = svg("g", {}, this.outline, this.draft, this.marks, this.cross);
     this.node = svg("svg.overlay", { "aria-hidden": "true" }, this.scaled);
     this.scale = 1;

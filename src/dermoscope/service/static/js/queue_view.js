@@ -48,9 +48,10 @@ function drawRow(row, item, current, busy) {
 
 function openButton(item, current, busy) {
   const { kind, text } = outcome(item, busy);
+  const click = () => store.set({ currentId: item.id, view: "work" });
   return el(
     "button.entry",
-    { type: "button", "aria-current": current ? "true" : null, title: item.name, on: { click: () => store.set({ currentId: item.id, view: "work" }) } },
+    { type: "button", "aria-current": current ? "true" : null, title: item.name, on: { click } },
     thumbnail(item),
     el("span.name", {}, item.name),
     el(`span.outcome.${kind}`, {}, item.status === "sending" && el("span.spinner", { "aria-hidden": "true" }), text),

@@ -1,7 +1,7 @@
 // The frame of the page: name, views, notice, and what is between them.
 
 import { compareView } from "./compare.js";
-import { el, setVariable, svg } from "./dom.js";
+import { el, fill, setVariable, svg } from "./dom.js";
 import { historyView } from "./history.js";
 import { icon } from "./icons.js";
 import { welcome } from "./intake.js";
@@ -49,14 +49,20 @@ export function buildPage() {
 }
 
 function header() {
-  const shortcuts = el("button.plain.icon-only", { type: "button", id: "shortcuts-open", title: TEXT.shortcuts.open, "aria-label": TEXT.shortcuts.open });
-  shortcuts.append(icon("keyboard"));
+  const text = TEXT.shortcuts.open;
+  const attributes = { type: "button", id: "shortcuts-open", title: text, "aria-label": text };
+  const shortcuts = el("button.plain.icon-only", attributes, icon("keyboard"));
   shortcuts.addEventListener("click", showShortcuts);
   return el(
     "header.bar",
     {},
     el("p.brand", {}, mark(), TEXT.product),
-    el("nav", { "aria-label": TEXT.nav.label }, tab("work", TEXT.nav.work, "image"), tab("history", TEXT.nav.history, "history")),
+    el(
+      "nav",
+      { "aria-label": TEXT.nav.label },
+      tab("work", TEXT.nav.work, "image"),
+      tab("history", TEXT.nav.history, "history"),
+    ),
     el("div.tools", {}, shortcuts, themeSwitch()),
   );
 }
@@ -71,8 +77,9 @@ function tab(view, text, name) {
 }
 
 function mark() {
-  const lesion = svg("path", { d: "M12.2 10.9c2.600-1.600 6.200-.9 8.200 1.200 2 2.200 2.300 5.600.6 8-1.800 2.400-5.400 3.100-8 1.700-2.500-1.300-3.700-3.800-3.500-6.300.1-1.900 1.100-3.600 2.700-4.600z" });
-  return svg("svg.mark", { viewBox: "0 0 32 32", "aria-hidden": "true" }, svg("circle.rim", { cx: 16, cy: 16, r: 13.5 }), lesion);
+  const lesion = svg("path", { d: "M11 11c3-2 6-2 9 0s3 5 2 8-5 4-8 3-6-2-6-5 1-5 3-6z" });
+  const rim = svg("circle.rim", { cx: 16, cy: 16, r: 13.5 });
+  return svg("svg.mark", { viewBox: "0 0 32 32", "aria-hidden": "true" }, rim, lesion);
 }
 
 function notice() {
@@ -83,7 +90,8 @@ function offlineBar() {
   const node = el("p.offline", { role: "alert", hidden: true });
   store.watch((state) => [state.online], ({ online }) => {
     node.hidden = online;
-    node.replaceChildren(...(online ? [] : [icon("offline"), el("span", {}, el("strong", {}, `${TEXT.errors.offlineTitle}. `), TEXT.errors.offline)]));
+    const text = el("span", {}, el("strong", {}, `${TEXT.errors.offlineTitle}. `), TEXT.errors.offline);
+    fill(node, !online && [icon("offline"), text]);
   });
   return node;
 }

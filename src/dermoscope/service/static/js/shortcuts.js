@@ -30,13 +30,16 @@ export function listenForKeys(viewer) {
 export function showShortcuts() {
   const words = TEXT.shortcuts;
   const groups = words.groups.map(([title, keys]) =>
-    el("section", {}, el("h3", {}, title), el("dl.keys", {}, keys.map(([key, text]) => el("div", {}, el("dt", {}, key.split(" ").map(asKey)), el("dd", {}, text))))),
+    el("section", {}, el("h3", {}, title), el("dl.keys", {}, keys.map(keyRow))),
   );
   const box = el("input", { type: "checkbox", checked: singleKeys(), "aria-describedby": "single-hint" });
   box.addEventListener("change", () => remember(box.checked));
-  const choice = el("div", {}, el("label.check", {}, box, words.single), el("p.fine", { id: "single-hint" }, words.singleHint));
+  const hint = el("p.fine", { id: "single-hint" }, words.singleHint);
+  const choice = el("div", {}, el("label.check", {}, box, words.single), hint);
   openDialog("shortcuts", words.title, el("div.groups", {}, groups), choice);
 }
+
+const keyRow = ([keys, text]) => el("div", {}, el("dt", {}, keys.split(" ").map(asKey)), el("dd", {}, text));
 
 const asKey = (text) => (text === "or" ? " or " : el("kbd", {}, text));
 

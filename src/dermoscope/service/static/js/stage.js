@@ -122,7 +122,8 @@ function layers(viewer) {
     plain("add", TEXT.viewer.zoomIn, () => viewer.zoom(1)),
     plain("fit", TEXT.viewer.fit, () => viewer.fit()),
   );
-  return el("div.layers", {}, zooming, toggle("outline", TEXT.viewer.outline), toggle("evidence", TEXT.viewer.evidence), evidenceControl());
+  const toggles = [toggle("outline", TEXT.viewer.outline), toggle("evidence", TEXT.viewer.evidence)];
+  return el("div.layers", {}, zooming, toggles, evidenceControl());
 }
 
 function toggle(key, text) {
@@ -142,7 +143,8 @@ function evidenceControl() {
   const slider = el("input", { type: "range", min: "0", max: "1", step: "0.05", "aria-label": TEXT.viewer.opacity });
   slider.value = String(store.get().evidenceOpacity);
   slider.addEventListener("input", () => store.set({ evidenceOpacity: Number(slider.value) }));
-  const legend = el("span.legend", {}, TEXT.viewer.legendFor, el("i.ramp", { "aria-hidden": "true" }), TEXT.viewer.legendAgainst);
+  const ramp = el("i.ramp", { "aria-hidden": "true" });
+  const legend = el("span.legend", {}, TEXT.viewer.legendFor, ramp, TEXT.viewer.legendAgainst);
   const share = el("p.share");
   const node = el("div.evidence-control", { hidden: true }, slider, legend, share);
   store.watch(

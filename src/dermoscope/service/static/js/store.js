@@ -2,7 +2,7 @@
 
 /**
  * @param {object} initial
- * @returns {{get: function(): object, set: function(object): void, watch: function(function(object): Array, function(object): void): void}}
+ * @returns {{get: function, set: function, watch: function}}
  */
 export function createStore(initial) {
   let state = initial;

@@ -2,6 +2,8 @@
 
 const count = (n, one, many) => `${n} ${n === 1 ? one : many}`;
 
+const where = (share) => (share ? `, where ${share} of all lesions are malignant` : "");
+
 export const TEXT = {
   product: "dermoscope",
   skip: "Skip to the result",
@@ -113,12 +115,38 @@ export const TEXT = {
     single: "Use single keys",
     singleHint: "Turn this off if you steer by voice or press keys by accident.",
     groups: [
-      ["Tools", [["M", "Move"], ["L", "Click on the lesion"], ["S", "Click on healthy skin"], ["X", "Box"], ["P", "Paint"],
-        ["E", "Erase"], ["[ ]", "Smaller or larger brush"]]],
-      ["Outline", [["U or Ctrl Z", "Undo"], ["R", "Reset"], ["O", "Show or hide the outline"],
-        ["V", "Show or hide the evidence"]]],
-      ["Image", [["+ −", "Zoom"], ["0", "Fit to view"], ["Arrows", "Move the image or the cross"],
-        ["Enter", "Act at the cross"], ["N B", "Next or previous image"], ["?", "This list"]]],
+      [
+        "Tools",
+        [
+          ["M", "Move"],
+          ["L", "Click on the lesion"],
+          ["S", "Click on healthy skin"],
+          ["X", "Box"],
+          ["P", "Paint"],
+          ["E", "Erase"],
+          ["[ ]", "Smaller or larger brush"],
+        ],
+      ],
+      [
+        "Outline",
+        [
+          ["U or Ctrl Z", "Undo"],
+          ["R", "Reset"],
+          ["O", "Show or hide the outline"],
+          ["V", "Show or hide the evidence"],
+        ],
+      ],
+      [
+        "Image",
+        [
+          ["+ −", "Zoom"],
+          ["0", "Fit to view"],
+          ["Arrows", "Move the image or the cross"],
+          ["Enter", "Act at the cross"],
+          ["N B", "Next or previous image"],
+          ["?", "This list"],
+        ],
+      ],
     ],
   },
 
@@ -129,9 +157,9 @@ export const TEXT = {
     scale: (risk, threshold) => `Malignancy risk ${risk}; operating point ${threshold}`,
     point: (threshold, meaning) => `The operating point is ${threshold}: ${meaning}.`,
     frequency: (n, share) =>
-      `Of 100 images with this number, about ${n} show a malignant lesion${share ? `, where ${share} of all lesions are malignant` : ""}.`,
+      `Of 100 images with this number, about ${n} show a malignant lesion${where(share)}.`,
     frequencyRare: (share) =>
-      `Of 100 images with this number, fewer than one shows a malignant lesion${share ? `, where ${share} of all lesions are malignant` : ""}.`,
+      `Of 100 images with this number, fewer than one shows a malignant lesion${where(share)}.`,
     definition: (name) => `What malignant means here: ${name}`,
     definitions: {
       graz: "Melanoma, basal and squamous cell carcinoma and actinic keratosis count as malignant.",
@@ -151,7 +179,8 @@ export const TEXT = {
     notSkinTitle: "This does not look like skin",
     notSkin: (p, threshold) =>
       `The probability of skin is ${p}, and an answer needs ${threshold}. So no risk and no outline are given.`,
-    notSkinAdvice: "Is it the right file? A dermoscopic image shows one lesion, close and in focus. You can still draw an outline.",
+    notSkinAdvice:
+      "Is it the right file? A dermoscopic image shows one lesion, close and in focus. You can still draw an outline.",
     mostlyFrame:
       "Most of the picture is frame, not skin. Too little is left to judge. Go closer, or crop the dark border away.",
     other: (reason) => `The answer is withheld: ${reason}.`,
@@ -267,7 +296,6 @@ export const TEXT = {
     noteHint: "No names, no dates of birth: the note is exported with the case.",
     keep: "Keep case",
     save: "Save changes",
-    saveOutline: "Save this outline, too",
     remove: "Delete case",
     kept: (date) => `Kept ${date}`,
     changed: (date) => `changed ${date}`,
@@ -375,7 +403,7 @@ export const TEXT = {
     offlineTitle: "The server does not answer",
     offline: "Is dermoscope serve still running? Images that wait are sent as soon as it is back.",
     tooLarge: "The file has more than 25 MB. Save it smaller, or crop it, and try again.",
-    notImage: "This is not an image dermoscope can read. It takes JPEG, PNG, WebP, TIFF, BMP and, with dermoscope[dicom], DICOM.",
+    notImage: "This is not an image dermoscope can read. It takes JPEG, PNG, WebP, TIFF, BMP and perhaps DICOM.",
     busy: "The server is busy. It goes on by itself as soon as it can.",
     busyNow: "The server is busy. Try again in a moment.",
     stopping: "The server is stopping.",

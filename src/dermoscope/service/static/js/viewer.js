@@ -11,8 +11,9 @@ const TAP = 6; // a press that moves less than this is a tap
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 
 /**
- * @param {object} hand What the tool in use does: `drags()` whether it draws while dragging, `pans()` whether arrow keys
- *   and drags move the image, `tap(point)`, `start(point)`, `drag(point)`, `end()`, `cancel()`, `moved(cross)`, `act(cross)`.
+ * @param {object} hand What the tool in use does: `drags()` whether it draws while dragging, `pans()` whether arrow
+ *   keys and drags move the image, `tap(point)`, `start(point)`, `drag(point)`, `end()`, `cancel()`, and for the
+ *   keyboard `moved(cross)`, `act(cross)`.
  */
 export class Viewer {
   constructor(hand) {
@@ -190,9 +191,9 @@ export class Viewer {
     const before = this.pointers.get(id);
     const middle = { x: (at.x + other.x) / 2, y: (at.y + other.y) / 2 };
     const was = { x: (before.x + other.x) / 2, y: (before.y + other.y) / 2 };
-    const factor = Math.hypot(at.x - other.x, at.y - other.y) / Math.max(1, Math.hypot(before.x - other.x, before.y - other.y));
+    const apart = ({ x, y }) => Math.max(1, Math.hypot(x - other.x, y - other.y));
     const moved = panned(this.view, middle.x - was.x, middle.y - was.y, this.size, this.image);
-    this.#look(zoomed(moved, factor, middle, this.size, this.image));
+    this.#look(zoomed(moved, apart(at) / apart(before), middle, this.size, this.image));
   }
 
   #key(event) {
@@ -215,7 +216,8 @@ export class Viewer {
     }
     const step = (8 * times) / this.view.scale;
     const { x, y } = this.cross ?? this.#middle();
-    this.#moveCross(clamped({ x: x + dx * step, y: y + dy * step }, { width: this.image.width - 1, height: this.image.height - 1 }));
+    const last = { width: this.image.width - 1, height: this.image.height - 1 };
+    this.#moveCross(clamped({ x: x + dx * step, y: y + dy * step }, last));
     this.hand.moved(this.cross);
   }
 

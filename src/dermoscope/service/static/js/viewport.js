@@ -19,7 +19,9 @@ export function zoomed(view, factor, point, stage, image) {
 }
 
 /** The view moved by so many pixels of the stage. */
-export const panned = (view, dx, dy, stage, image) => settled({ ...view, x: view.x + dx, y: view.y + dy }, stage, image);
+export function panned(view, dx, dy, stage, image) {
+  return settled({ ...view, x: view.x + dx, y: view.y + dy }, stage, image);
+}
 
 /** Where a point of the stage lies in the image; corners count from the outer edge of the first pixel. */
 export const toImage = (view, point) => ({ x: (point.x - view.x) / view.scale, y: (point.y - view.y) / view.scale });

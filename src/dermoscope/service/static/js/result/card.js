@@ -14,8 +14,10 @@ export function card(id, title, ...children) {
 
 /** Term and value pairs. */
 export function facts(pairs) {
-  const rows = pairs
-    .filter(([, value]) => value !== null && value !== undefined && value !== "")
-    .map(([term, value, hint]) => el("div", {}, el("dt", {}, term, hint && el("small", {}, hint)), el("dd", {}, value)));
-  return el("dl.facts", {}, rows);
+  const known = pairs.filter(([, value]) => ![null, undefined, false, ""].includes(value));
+  return el("dl.facts", {}, known.map(fact));
+}
+
+function fact([term, value, hint]) {
+  return el("div", {}, el("dt", {}, term, hint && el("small", {}, hint)), el("dd", {}, value));
 }

@@ -21,8 +21,8 @@ export function filesCard(item) {
       {},
       action("print", words.print, () => printReport(item)),
       action("download", words.json, () => save(jsonOf(item), "analysis.json")),
-      maskOf(item) && action("download", words.mask, async () => save(await withToken(item.id, api.maskBlob), "mask.png")),
-      files.length > 0 && action("download", words.zip, async () => save(await api.analysisFiles(files), "dermoscope.zip")),
+      maskOf(item) && action("download", words.mask, () => saveMask(item)),
+      files.length > 0 && action("download", words.zip, () => saveAll(files)),
     ),
     files.length > 0 && el("p.fine", {}, words.zipHint),
   );
@@ -42,6 +42,10 @@ function action(name, text, work) {
   });
   return button;
 }
+
+const saveMask = async ({ id }) => save(await withToken(id, api.maskBlob), "mask.png");
+
+const saveAll = async (files) => save(await api.analysisFiles(files), "dermoscope.zip");
 
 function jsonOf({ analysis, segmentation, measures }) {
   return new Blob([JSON.stringify({ analysis, segmentation, measures }, null, 2)], { type: "application/json" });

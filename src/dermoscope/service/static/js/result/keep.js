@@ -7,7 +7,7 @@ import { moment } from "../format.js";
 import { icon } from "../icons.js";
 import { announce } from "../live.js";
 import { withToken } from "../session.js";
-import { store, updateItem } from "../state.js";
+import { itemOf, store, updateItem } from "../state.js";
 import { TEXT } from "../strings.js";
 import { calm, complain } from "../toast.js";
 import { card } from "./card.js";
@@ -35,8 +35,13 @@ export function labelSelect(id, chosen, empty) {
 function form(item) {
   const words = TEXT.keep;
   const label = labelSelect("keep-label", item.case?.label ?? "", words.noLabel);
-  const note = el("textarea", { id: "keep-note", rows: "2", maxlength: LONGEST_NOTE, "aria-describedby": "keep-hint", value: item.case?.note ?? "" });
-  const outline = el("input", { type: "checkbox", id: "keep-outline", checked: true });
+  const note = el("textarea", {
+    id: "keep-note",
+    rows: "2",
+    maxlength: LONGEST_NOTE,
+    "aria-describedby": "keep-hint",
+    value: item.case?.note ?? "",
+  });
   const submit = el("button.primary", { type: "submit" }, item.case ? words.save : words.keep);
   const node = el(
     "form.stack",
@@ -44,15 +49,15 @@ function form(item) {
     el("label.field", {}, el("span", {}, words.label), label),
     el("label.field", {}, el("span", {}, words.note), note),
     el("p.fine", { id: "keep-hint" }, words.noteHint),
-    item.case && item.unsaved && el("label.check", {}, outline, words.saveOutline),
     el("div.actions", {}, submit, item.case && removeButton(item)),
   );
   node.addEventListener("submit", async (event) => {
     event.preventDefault();
     submit.disabled = true;
     const values = { label: label.value || null, note: note.value };
-    await (item.case ? save(item, values, outline.isConnected && outline.checked) : keep(item, values));
+    await (item.case ? save(item, values) : keep(item, values));
     submit.disabled = false;
+    setTimeout(() => document.querySelector("#keep-form [type=submit]")?.focus()); // the form is drawn anew
   });
   return node;
 }
@@ -63,19 +68,18 @@ async function keep(item, { label, note }) {
     calm();
     updateItem(item.id, { case: kept, unsaved: false });
     announce(TEXT.announce.kept);
-    document.getElementById("keep-form")?.querySelector("[type=submit]")?.focus();
   } catch (error) {
     complain(error);
   }
 }
 
-async function save(item, values, withOutline) {
+async function save(item, values) {
   try {
-    const changed = withOutline
+    const changed = itemOf(item.id).unsaved
       ? await withToken(item.id, (image) => api.correctCase(item.case.id, { ...values, image }))
       : await api.correctCase(item.case.id, values);
     calm();
-    updateItem(item.id, { case: changed, ...(withOutline ? { unsaved: false } : {}) });
+    updateItem(item.id, { case: changed, unsaved: false });
     announce(TEXT.announce.saved);
   } catch (error) {
     complain(error);

@@ -26,7 +26,8 @@ export function lesionCard(item) {
 
 function measures(item) {
   if (item.measuring) return el("p.quiet", {}, TEXT.lesion.measuresLoading);
-  return item.measures && [el("h3", {}, TEXT.lesion.measures), measureTable(item.measures), furtherMeasures(item.measures)];
+  const { measures: all } = item;
+  return all && [el("h3", {}, TEXT.lesion.measures), measureTable(all), furtherMeasures(all)];
 }
 
 function furtherMeasures(all) {
@@ -47,8 +48,10 @@ export function measureTable(measures) {
 }
 
 function table(rows) {
-  const lines = rows.map(({ name, values, definition }) =>
-    el("tr", {}, el("th", { scope: "row" }, name, definition && el("small", {}, definition)), el("td.numeric", {}, values.map((value) => el("span", {}, value)))),
-  );
-  return el("table.measures", {}, el("tbody", {}, lines));
+  return el("table.measures", {}, el("tbody", {}, rows.map(line)));
+}
+
+function line({ name, values, definition }) {
+  const head = el("th", { scope: "row" }, name, definition && el("small", {}, definition));
+  return el("tr", {}, head, el("td.numeric", {}, values.map((value) => el("span", {}, value))));
 }

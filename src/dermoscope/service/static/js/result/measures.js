@@ -27,7 +27,11 @@ function row([key, value]) {
   const unit = UNITS[key.split("_").at(-1)];
   const numeral = SHARES.includes(key) ? percent : (one) => (unit ? `${number(one)}\u00a0${unit}` : number(one));
   const values = parts(value).map((part) => inWords(part, numeral));
-  return { name: names[key] ?? humanised(key), values: values.length ? values : [TEXT.lesion.none], definition: definitions[key] ?? "" };
+  return {
+    name: names[key] ?? humanised(key),
+    values: values.length ? values : [TEXT.lesion.none],
+    definition: definitions[key] ?? "",
+  };
 }
 
 // Numbers by name are shares here; what covers next to nothing is left out, and the largest comes first.

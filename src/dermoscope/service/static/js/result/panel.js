@@ -24,7 +24,7 @@ const ANSWERS = [
 const WORK = [
   [(item) => lesionCard(item), (item) => [item.analysis, item.segmentation, item.measures, item.measuring]],
   [(item) => similarCard(item), (item) => [item.similar]],
-  [(item) => keepCard(item), (item, state) => [item.case, item.unsaved && item.case, state.health]],
+  [(item) => keepCard(item), (item, state) => [item.case, state.health]],
   [(item) => filesCard(item), (item, state) => [item, state.items.length]],
   [(item) => detailsCard(item), (item, state) => [item.analysis, state.models, state.health]],
 ];
@@ -33,7 +33,8 @@ export function resultPanel() {
   const answers = el("div.column", {}, ANSWERS.map((slot) => slotView(slot)));
   const work = el("div.column", {}, WORK.map((slot) => slotView(slot)));
   const waiting = el("div.column.alone");
-  const node = el("section.panel", { id: "result", "aria-label": TEXT.verdict.title, tabindex: "-1" }, waiting, answers, work);
+  const attributes = { id: "result", "aria-label": TEXT.verdict.title, tabindex: "-1" };
+  const node = el("section.panel", attributes, waiting, answers, work);
   store.watch(
     (state) => [state.currentId, currentItem(state)?.status, currentItem(state)?.error, state.online, state.busyUntil],
     (state) => {
@@ -86,8 +87,12 @@ function failedCard(item) {
     el(
       "div.actions",
       {},
-      !item.final && el("button.primary", { type: "button", on: { click: () => retry(item.id) } }, icon("redo"), TEXT.errors.retry),
-      el("button", { type: "button", on: { click: () => remove(item.id) } }, icon("trash"), TEXT.errors.remove),
+      !item.final && action("primary", "redo", TEXT.errors.retry, () => retry(item.id)),
+      action("secondary", "trash", TEXT.errors.remove, () => remove(item.id)),
     ),
   );
+}
+
+function action(look, name, text, click) {
+  return el(`button.${look}`, { type: "button", on: { click } }, icon(name), text);
 }

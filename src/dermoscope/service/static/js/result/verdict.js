@@ -37,8 +37,8 @@ function riskCard({ malignancy, p_melanoma: melanoma }) {
 }
 
 function scale(probability, threshold) {
-  const rail = el("div.scale", { role: "img", "aria-label": TEXT.verdict.scale(percent(probability), percent(threshold)) });
-  rail.append(el("span.fill"), el("span.mark"));
+  const label = TEXT.verdict.scale(percent(probability), percent(threshold));
+  const rail = el("div.scale", { role: "img", "aria-label": label }, el("span.fill"), el("span.mark"));
   setVariable(rail, "--value", probability);
   setVariable(rail, "--threshold", threshold);
   return rail;
