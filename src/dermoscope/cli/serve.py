@@ -130,7 +130,10 @@ def serve(
 
 def _token(file: Path | None, *, needed: bool) -> str:
     if file is not None:
-        return (file.read_text(encoding="ascii").splitlines() or [""])[0].strip()
+        token = file.read_text(encoding="utf-8").partition("\n")[0].strip()
+        if not token:
+            raise ValueError(f"--token-file: {file} has no token on its first line")
+        return token
     return secrets.token_urlsafe(24) if needed else ""
 
 
