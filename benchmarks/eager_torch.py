@@ -55,7 +55,11 @@ class EagerTorch:
         heads = description.heads
         self._gate = _averaged_head(description.gate.head, _STATISTICS).eval()
         self._heads = Heads(
-            {head.output: _averaged_head(head, _FEATURE) for head in (heads.group, heads.diagnosis, heads.malignancy)}
+            {
+                head.output: _averaged_head(head, _FEATURE)
+                for head in (heads.group, heads.diagnosis, heads.malignancy)
+                if head
+            }
         ).eval()
 
     @torch.inference_mode()

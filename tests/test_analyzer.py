@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+import json
+import shutil
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -13,9 +17,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dermoscope import taxonomy
+from dermoscope.abstention import NOT_SKIN_REASON
 from dermoscope.analysis import Analysis
-from dermoscope.analyzer import NOT_SKIN_REASON, Analyzer, Outcome, load_analyzer
-from dermoscope.bundle import Bundle, BundleError
+from dermoscope.analyzer import Analyzer, Outcome, load_analyzer
+from dermoscope.bundle import Bundle, BundleError, write_sums
 from dermoscope.images import ImageError
 from tests.watch import REPOSITORY
 
@@ -225,6 +230,56 @@ def test_a_picture_on_request(path: Path, analyzer: Analyzer) -> None:
     assert outcome.picture.dtype == np.uint8
     assert outcome.picture.ndim == 3
     assert "picture" in outcome.analysis.timings_ms
+    assert (outcome.analysis.evidence is not None) == (path == SKIN[0])
+
+
+def test_evidence_on_request(analyzer: Analyzer, outcomes: dict[Path, Outcome]) -> None:
+    assert outcomes[ONE].analysis.evidence is None
+    assert "evidence" not in outcomes[ONE].analysis.timings_ms
+    found = analyzer.analyze(ONE, evidence=True)
+    assert found.picture is None
+    assert "evidence" in found.analysis.timings_ms
+    evidence = found.analysis.evidence
+    assert evidence
+    assert len(evidence.grid) == len(evidence.grid[0]) == 14
+    assert evidence.share_inside is not None
+    assert 0 <= evidence.share_inside <= 1
+    assert evidence.warning == "", "its evidence is on the lesion"
+    assert numbers(found.analysis) == numbers(outcomes[ONE].analysis)
+
+
+def with_description(tmp_path: Path, change: Callable[[dict[str, Any]], None]) -> Analyzer:
+    """An analyzer with a copy of the shipped bundle whose description was changed."""
+    folder = shutil.copytree(Bundle.default().folder, tmp_path / "bundle")
+    description = json.loads((folder / "bundle.json").read_text())
+    change(description)
+    (folder / "bundle.json").write_text(json.dumps(description))
+    write_sums(folder)
+    return load_analyzer(folder, engine="openvino", precision="float32", threads=1)
+
+
+def test_without_a_group_head_groups_come_from_the_diagnoses(tmp_path: Path, outcomes: dict[Path, Outcome]) -> None:
+    found = with_description(tmp_path, lambda bundle: bundle["heads"].pop("group")).analyze(ONE).analysis
+    before = outcomes[ONE].analysis
+    assert found.diagnosis == before.diagnosis
+    assert found.group == taxonomy.group_probabilities(before.diagnosis)
+    assert found.group != before.group
+
+
+def test_a_calibrated_bundle_lists_the_diagnoses_that_remain(tmp_path: Path, outcomes: dict[Path, Outcome]) -> None:
+    def calibrate(bundle: dict[str, Any]) -> None:
+        part = {"method": "lac", "coverage": 0.9, "thresholds": [0.95] * 7, "class_conditional": False}
+        bundle["heads"]["diagnosis"]["conformal"] = part | {"images": [10] * 7}
+        bundle["abstention"] = {"largest_set": 1, "least_evidence_inside": 0.0}
+
+    found = with_description(tmp_path, calibrate).analyze(ONE).analysis
+    before = outcomes[ONE].analysis
+    assert before.prediction_set is None
+    assert found.prediction_set
+    expected = [code for code, p in sorted(before.diagnosis.items(), key=lambda one: -one[1]) if p >= 0.05]
+    assert list(found.prediction_set.codes) == expected
+    assert found.abstained == (len(expected) > 1)
+    assert found.evidence is not None, "a rule about the evidence needs it"
 
 
 def test_a_missing_bundle_is_named(tmp_path: Path) -> None:

@@ -201,9 +201,15 @@ def test_the_shipped_bundle_tells_nothing_about_the_machine(name: str) -> None:
         assert trace not in content, trace
 
 
+def test_the_shipped_model_abstains_as_it_always_did() -> None:
+    assert DEFAULT.description.abstention is None
+    assert DEFAULT.description.heads.diagnosis.conformal is None
+
+
 def test_the_shipped_classes_are_those_of_the_taxonomy() -> None:
     heads = DEFAULT.description.heads
     assert DEFAULT.description.gate.head.classes == ("not skin", "skin")
+    assert heads.group
     assert heads.group.classes == taxonomy.GROUPS
     assert heads.diagnosis.classes == taxonomy.HAM10000_CODES
     assert heads.malignancy.classes == ("benign", "malignant")

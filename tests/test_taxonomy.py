@@ -150,6 +150,20 @@ def test_a_broken_ground_truth_is_named(rows: list[dict[str, str]], message: str
         isic2019_diagnoses(rows)
 
 
+def test_groups_are_the_sums_of_their_diagnoses() -> None:
+    found = taxonomy.group_probabilities({"MEL": 0.2, "NV": 0.3, "BCC": 0.1, "BKL": 0.1, "DF": 0.2, "VASC": 0.1})
+    assert found == pytest.approx(dict(zip(taxonomy.GROUPS, (0.5, 0.1, 0.1, 0.2, 0.1), strict=True)))
+    assert tuple(found) == taxonomy.GROUPS
+
+
+def test_akiec_is_split_and_codes_without_a_group_are_left_out() -> None:
+    found = taxonomy.group_probabilities({"AKIEC": 0.4, "UNK": 0.2, "NV": 0.4})
+    assert found["melanocytic"] == pytest.approx(0.5)
+    assert found["keratosis"] == pytest.approx(0.5 * 130 / 327)
+    assert sum(found.values()) == pytest.approx(1)
+    assert set(taxonomy.group_probabilities({"UNK": 1.0}).values()) == {0.0}
+
+
 def test_base_image_id_strips_the_suffix_only_at_the_end() -> None:
     assert base_image_id("ISIC_0000001_downsampled") == "ISIC_0000001"
     assert base_image_id("ISIC_downsampled_1") == "ISIC_downsampled_1"

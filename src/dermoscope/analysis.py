@@ -155,6 +155,37 @@ class Malignancy(_Record):
     flagged: bool
 
 
+class Evidence(_Record):
+    """Where in the image the malignancy risk comes from, by leaving out one region after another.
+
+    Attributes:
+        share_inside: Share of the evidence for malignancy on the lesion or at its border, 0 to 1; none where nothing
+            speaks for malignancy, or there is no mask.
+        peak_inside: Whether its strongest place lies there; none in the same cases.
+        grid: Rows of cells that cover the image, at most 14 by 14: by how much the log-odds of malignancy fall when the
+            cell is left out; positive speaks for malignancy.
+        warning: In plain words, where the risk is flagged and most of the evidence, and its peak, lie outside the
+            lesion; empty otherwise.
+    """
+
+    share_inside: float | None
+    peak_inside: bool | None
+    grid: tuple[tuple[float, ...], ...]
+    warning: str = ""
+
+
+class PredictionSet(_Record):
+    """Diagnoses of which the true one is among them as often as promised, for images like those of the calibration.
+
+    Attributes:
+        codes: The most probable first; empty where none is probable enough.
+        coverage: The promised share of images, 0 to 1.
+    """
+
+    codes: tuple[str, ...]
+    coverage: float
+
+
 class Analysis(_Record):
     """Everything `dermoscope` says about one image.
 
@@ -175,6 +206,8 @@ class Analysis(_Record):
         diagnosis: Probability of each diagnosis code the bundle knows, were all equally frequent; sums to 1.
         group: Probability of each lesion group, were all equally frequent; sums to 1.
         malignancy: Risk under a named definition.
+        prediction_set: Diagnoses that hold the true one as often as promised, where the bundle is calibrated for it.
+        evidence: Where the risk comes from, or none where it was not asked for or the image is not skin.
         p_melanoma: The part of the malignancy risk that falls to melanoma, at the class frequencies of the bundle.
         abstained: Whether the answer is withheld.
         abstain_reason: Why; empty when an answer is given.
@@ -195,6 +228,8 @@ class Analysis(_Record):
     diagnosis: dict[str, Probability] = Field(default_factory=dict)
     group: dict[str, Probability] = Field(default_factory=dict)
     malignancy: Malignancy | None = None
+    prediction_set: PredictionSet | None = None
+    evidence: Evidence | None = None
     p_melanoma: Probability | None = None
     abstained: bool = False
     abstain_reason: str = ""

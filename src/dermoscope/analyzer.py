@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dermoscope import taxonomy
-from dermoscope.analysis import Analysis, Gate, LesionMask, Malignancy, MaskCandidate, Measures
+from dermoscope.abstention import group_disagreement, reason_to_abstain
+from dermoscope.analysis import Analysis, LesionMask, Malignancy, MaskCandidate, Measures
 from dermoscope.bundle import Bundle
 from dermoscope.engine import EngineName, Precision, compile_graph
+from dermoscope.explanation import evidence_record, prediction_set
 from dermoscope.heads.evidence import occlusion_evidence
 from dermoscope.images import MAX_PIXELS, DecodedImage, field_of_view, quality_flags, side_by_side, working_copy
 from dermoscope.mask_model import Clock, EncodedImage, MaskModel, SeenImage, decoded, distribution
@@ -26,9 +28,6 @@ from dermoscope.segment.postprocess import FinishedMask, finish_mask
 
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
-
-NOT_SKIN_REASON = "the image does not look like skin"
-_WITHHOLDING_FLAGS = ("mostly frame",)
 
 
 @dataclass(frozen=True)
@@ -98,6 +97,7 @@ class Analyzer:
         path: str = "",
         frame: int = 1,
         picture: bool = False,
+        evidence: bool = False,
         keep_open: bool = False,
         spacing_mm: tuple[float, float] | None = None,
     ) -> Outcome:
@@ -108,7 +108,8 @@ class Analyzer:
             image_id: Name for the record.
             path: Path for the record, as the user knows it.
             frame: Which frame of a DICOM file, from 1.
-            picture: Whether to draw image, outline and evidence.
+            picture: Whether to draw image, outline and evidence; the record then has the evidence, too.
+            evidence: Whether to look where the risk comes from, for 15 to 25 ms of processor time.
             keep_open: Whether to keep the image behind the encoder, for clicks and evidence.
             spacing_mm: Distance between rows, then between columns, in millimetres, so that diameters have a unit; that
                 of the file, where it has one, if left out.
@@ -133,6 +134,9 @@ class Analyzer:
             gate = self._model.judge_skin(encoded)
             malignancy = self._malignancy(logits)
             diagnosis = distribution(parts.heads.diagnosis, logits)
+            head = parts.heads.group
+            group = distribution(head, logits) if head else taxonomy.group_probabilities(diagnosis)
+            remaining = prediction_set(parts.heads.diagnosis, diagnosis)
         segmented = finished = None
         if gate.is_skin:
             with clock("segment"):
@@ -145,13 +149,25 @@ class Analyzer:
         if mask is not None:
             with clock("measure"):
                 measures = Measures.of(measure_lesion(image.rgb, mask, spacing_mm=image.spacing_mm), image.spacing_mm)
-        drawing = None
+        evidence_map = found_evidence = drawing = None
+        rules = parts.abstention
+        is_needed = evidence or picture or (rules is not None and rules.least_evidence_inside is not None)
+        if gate.is_skin and is_needed:
+            with clock("evidence"):
+                evidence_map = self.evidence(encoded)
+                found_evidence = evidence_record(evidence_map, mask, image.rgb, view, flagged=malignancy.flagged)
         if picture:
             with clock("picture"):
-                evidence = self.evidence(encoded) if gate.is_skin else None
                 captions = ("image", "lesion mask", "evidence for malignancy")
-                drawing = side_by_side(image.rgb, mask=mask, evidence=evidence, captions=captions)
-        reason = _abstain_reason(gate, flags)
+                drawing = side_by_side(image.rgb, mask=mask, evidence=evidence_map, captions=captions)
+        reason = reason_to_abstain(
+            gate,
+            flags,
+            rules,
+            disagreement=group_disagreement(group, diagnosis),
+            prediction_set=remaining,
+            evidence=found_evidence,
+        )
         analysis = Analysis(
             image_id=image_id,
             path=path,
@@ -162,8 +178,10 @@ class Analyzer:
             mask=self._mask_record(segmented, finished) if segmented and finished else None,
             measures=measures,
             diagnosis=diagnosis,
-            group=distribution(parts.heads.group, logits),
+            group=group,
             malignancy=malignancy,
+            prediction_set=remaining,
+            evidence=found_evidence,
             p_melanoma=self._melanoma(diagnosis, malignancy),
             abstained=bool(reason),
             abstain_reason=reason,
@@ -262,10 +280,3 @@ def load_analyzer(
 
 def _finished(segmented: AutomaticMask, image: DecodedImage) -> FinishedMask | None:
     return None if segmented.logits is None else finish_mask(segmented.logits, image.width, image.height)
-
-
-def _abstain_reason(gate: Gate, flags: tuple[str, ...]) -> str:
-    if not gate.is_skin:
-        return NOT_SKIN_REASON
-    withholding = [flag for flag in flags if flag in _WITHHOLDING_FLAGS]
-    return f"the image is {withholding[0]}" if withholding else ""

@@ -106,6 +106,24 @@ class Calibration(_Record):
     bias: tuple[float, ...]
 
 
+class ConformalPart(_Record):
+    """Thresholds for prediction sets, fitted by `dermoscope.evaluation.conformal.fit` on held-out lesions.
+
+    Attributes:
+        method: `lac` or `aps`.
+        coverage: Promised probability that the true class is in the set.
+        thresholds: The largest nonconformity score of each class, in order; none where a class is in every set.
+        class_conditional: Whether the promise holds for each class by itself.
+        images: Calibration images of each class.
+    """
+
+    method: Literal["lac", "aps"]
+    coverage: Annotated[float, Field(gt=0.0, lt=1.0)]
+    thresholds: tuple[Share | None, ...]
+    class_conditional: bool
+    images: tuple[int, ...]
+
+
 class Head(_Record):
     """One classifier.
 
@@ -114,6 +132,7 @@ class Head(_Record):
         classes: What the logits stand for, in order.
         equal_classes: Whether the probabilities speak of a world where all classes are equally frequent.
         frequencies: Share of each class among the images the calibration was fitted on.
+        conformal: How its probabilities become prediction sets; without it there are none.
     """
 
     output: str
@@ -121,11 +140,14 @@ class Head(_Record):
     calibration: Calibration
     equal_classes: bool
     frequencies: tuple[Share, ...]
+    conformal: ConformalPart | None = None
 
     @model_validator(mode="after")
     def _one_number_a_class(self) -> Self:
         if not len(self.classes) == len(self.calibration.bias) == len(self.frequencies):
             raise ValueError("classes, calibration.bias and frequencies differ in length")
+        if (part := self.conformal) and not len(self.classes) == len(part.thresholds) == len(part.images):
+            raise ValueError("classes, conformal.thresholds and conformal.images differ in length")
         return self
 
 
@@ -157,15 +179,32 @@ class HeadsPart(_Record):
     """Lesion group, diagnosis and malignancy: `feature`, the mean of the embedding, in, one array of logits a head out.
 
     Attributes:
+        group: Without it, group probabilities are those of the diagnoses in the group, added up.
         malignancy: Classes `benign`, `malignant`, under `malignancy_definition`.
     """
 
     graph: FileName
-    group: Head
+    group: Head | None = None
     diagnosis: Head
     malignancy: Head
     malignancy_definition: Annotated[str, AfterValidator(_known_definition)]
     malignancy_point: OperatingPoint
+
+
+class AbstentionPart(_Record):
+    """When the answer is withheld, beyond what always withholds it; `dermoscope.abstention` has the order.
+
+    Attributes:
+        quality: Further quality flags that withhold it.
+        least_evidence_inside: The share of the evidence that must lie on the lesion, 0 to 1.
+        most_disagreement: How far the heads may be apart about the lesion group, 0 to 1.
+        largest_set: How many diagnoses a prediction set may hold; an empty set withholds the answer as well.
+    """
+
+    quality: tuple[str, ...] = ()
+    least_evidence_inside: Share | None = None
+    most_disagreement: Share | None = None
+    largest_set: Annotated[int, Field(ge=1)] | None = None
 
 
 Part = EncoderPart | DecoderPart | MaskNetworkPart | GatePart | HeadsPart
@@ -206,6 +245,7 @@ class BundleDescription(_Record):
 
     Attributes:
         mask_network: What draws the mask where nobody gives a prompt; without one the decoder is asked.
+        abstention: When the answer is withheld, beyond what always withholds it.
     """
 
     schema_version: Literal[1]
@@ -219,6 +259,7 @@ class BundleDescription(_Record):
     mask_network: MaskNetworkPart | None = None
     gate: GatePart
     heads: HeadsPart
+    abstention: AbstentionPart | None = None
     training_data: tuple[str, ...]
     provenance: dict[str, str]
     metrics: tuple[Metric, ...]

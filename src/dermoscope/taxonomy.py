@@ -52,6 +52,9 @@ GROUP_OF: Mapping[str, str] = MappingProxyType(
 )
 """Code to lesion group, for the codes that have one; `AKIEC`, `UNK` and `NOT_SKIN` are absent."""
 
+AKIEC_GROUPS: Mapping[str, float] = MappingProxyType({"keratosis": 130 / 327, "non-melanocytic carcinoma": 197 / 327})
+"""The groups that `AKIEC` lies across, by the 130 AK and 197 SCC among the 327 images HAM10000 has of it."""
+
 CODE_NAMES: Mapping[str, str] = MappingProxyType(
     {
         "MEL": "melanoma",
@@ -225,6 +228,27 @@ def group_of(code: str) -> str:
     if code not in GROUP_OF:
         raise UndecidedError(f"{code} ({CODE_NAMES[code]}) has no lesion group. {_way_out(code)}")
     return GROUP_OF[code]
+
+
+def group_probabilities(diagnosis: Mapping[str, float]) -> dict[str, float]:
+    """Probability of each lesion group, from that of each diagnosis.
+
+    A group has the probabilities of its diagnoses, added up. `AKIEC` is split as in `AKIEC_GROUPS`, and codes without a
+    group are left out.
+
+    Args:
+        diagnosis: Code to probability.
+
+    Returns:
+        Group to probability, in the order of `GROUPS`; sums to 1, unless no code has a group: then all are 0.
+    """
+    found = dict.fromkeys(GROUPS, 0.0)
+    for code, probability in diagnosis.items():
+        shares = AKIEC_GROUPS if code == "AKIEC" else {GROUP_OF[code]: 1.0} if code in GROUP_OF else {}
+        for group, share in shares.items():
+            found[group] += share * probability
+    total = sum(found.values())
+    return {group: value / total for group, value in found.items()} if total else found
 
 
 def base_image_id(image_id: str) -> str:

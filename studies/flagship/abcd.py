@@ -19,11 +19,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score
 
 from dermoscope.data.ham10000 import HAM10000
 from dermoscope.data.manifest import Record
 from dermoscope.evaluation.intervals import Bootstrap, Estimate
+from dermoscope.evaluation.ranking import RankedScores
 from dermoscope.images import decode, read_mask
 from dermoscope.measures import COLOURS, LesionMeasures, measure_lesion
 
@@ -82,10 +82,8 @@ def measured(record: Record) -> LesionMeasures:
 
 
 def auc(values: NDArray[np.float64], truth: NDArray[np.bool_], lesions: list[str]) -> Estimate:
-    def weighted(weights: NDArray[np.int32]) -> float:
-        return float(roc_auc_score(truth, values, sample_weight=weights))
-
-    return Bootstrap(lesions, truth).estimate(weighted)
+    ranked = RankedScores(truth, values)
+    return Bootstrap(lesions, truth).estimate(lambda weights: ranked.curve(weights).auc)
 
 
 def chosen(lesions: list[str], rows: NDArray[np.bool_]) -> list[str]:

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from dermoscope.analysis import Analysis, Evidence, Measures
 from dermoscope.report.rows import Thumbnails, row_of, share
 from tests.batch.fake_analyzer import outcome_of
 
@@ -31,6 +32,58 @@ def test_a_withheld_answer_is_not_shown() -> None:
         assert bool(row.why) == (not has_answer)
         assert row.folder == "a/b"
     assert verdicts == {"flagged", "not flagged", "withheld", "not skin"}
+
+
+def measures(*, cut: bool = False, millimetres: float | None = None) -> Measures:
+    return Measures(
+        asymmetry=0.123,
+        asymmetry_axes=(0.1, 0.146),
+        border_irregularity=1.4,
+        colours=("light brown", "black"),
+        colour_shares={"light brown": 0.8, "black": 0.1},
+        colour_variance=100.0,
+        diameter_px=1204.4,
+        equivalent_diameter_px=1000.0,
+        diameter_mm=millimetres,
+        equivalent_diameter_mm=millimetres,
+        spacing_mm=None,
+        cut_by_border=cut,
+    )
+
+
+def answered() -> Analysis:
+    found = (outcome_of(bytes([n]), "x", "x.jpg", picture=False, bundle="b").analysis for n in range(60))
+    return next(analysis for analysis in found if not analysis.abstained)
+
+
+@pytest.mark.parametrize(
+    ("measured", "diameter"),
+    [
+        (measures(), "1,204 px"),
+        (measures(millimetres=6.24), "6.2 mm"),
+        (measures(cut=True), "≥ 1,204 px"),
+    ],
+)
+def test_the_letters(measured: Measures, diameter: str) -> None:
+    row = row_of(answered().model_copy(update={"measures": measured}), None)
+    texts = {letter: text.replace("\u00a0", " ") for letter, text in row.letters}
+    assert texts == {"A": "12.3 %", "B": "1.40", "C": "light brown, black", "D": diameter}
+    assert row.is_cut == measured.cut_by_border
+
+
+def test_without_a_mask_there_are_no_letters() -> None:
+    row = row_of(answered().model_copy(update={"measures": None}), None)
+    assert row.letters == ()
+    assert not row.is_cut
+
+
+def test_evidence_belongs_to_an_answer() -> None:
+    evidence = Evidence(share_inside=0.25, peak_inside=False, grid=((0.0,),), warning="75% lies outside")
+    analysis = answered().model_copy(update={"evidence": evidence})
+    row = row_of(analysis, None)
+    assert (row.evidence.value, row.warning) == (0.25, "75% lies outside")
+    withheld = row_of(analysis.model_copy(update={"abstained": True, "abstain_reason": "x"}), None)
+    assert (withheld.evidence.value, withheld.warning) == (-1, "")
 
 
 @pytest.fixture

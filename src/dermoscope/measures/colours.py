@@ -39,7 +39,7 @@ the training part of HAM10000)."""
 _AROUND = 0.2
 # Long side of that part in pixels: twice as many change no share by more than a percent.
 _SIDE = 160
-_SAMPLES = 3
+_SAMPLES = 2
 _LEAST_SKIN = 0.02
 
 
@@ -119,7 +119,7 @@ def _around_the_lesion(rgb: NDArray[np.uint8], mask: NDArray[np.bool_]) -> tuple
 
 
 def _reduced(plane: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """The mean of at least three samples along each pixel, as good as that of all and quicker; 1 of a mask becomes 255."""
+    """The mean of two samples or more along each pixel, about as good as that of all; 1 of a mask becomes 255."""
     step = max(1, int(max(plane.shape[:2]) / (_SAMPLES * max(size))))
     sampled = plane[::step, ::step]
     if plane.ndim == 2:

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from dermoscope import taxonomy
-from dermoscope.analysis import Analysis
+from dermoscope.analysis import Analysis, Measures
 from dermoscope.report.overview import verdict_of
 
 _THUMBNAIL_HEIGHT = 112
@@ -49,7 +49,10 @@ class Share:
 
 @dataclass(frozen=True)
 class Row:
-    """One analysed image. `group` and `diagnosis` are empty where the answer is withheld."""
+    """One analysed image. `group` and `diagnosis` are empty where the answer is withheld, `warning` where all is well.
+
+    `letters` are those of the ABCD rule with their texts; none without a mask.
+    """
 
     image_id: str
     path: str
@@ -67,6 +70,10 @@ class Row:
     p_diagnosis: Share
     area: Share
     mask_confidence: Share
+    letters: tuple[tuple[str, str], ...]
+    is_cut: bool
+    evidence: Share
+    warning: str
     quality: tuple[str, ...]
 
 
@@ -103,7 +110,23 @@ def row_of(analysis: Analysis, thumbnail: Thumbnail | None) -> Row:
         p_diagnosis=share(analysis.diagnosis[diagnosis] if diagnosis else None),
         area=share(analysis.mask.area_fraction if analysis.mask else None),
         mask_confidence=share(analysis.mask.confidence if analysis.mask else None),
+        letters=_letters(analysis.measures) if analysis.measures else (),
+        is_cut=bool(analysis.measures and analysis.measures.cut_by_border),
+        evidence=share(analysis.evidence.share_inside if answered and analysis.evidence else None),
+        warning=analysis.evidence.warning if answered and analysis.evidence else "",
         quality=analysis.quality,
+    )
+
+
+def _letters(measures: Measures) -> tuple[tuple[str, str], ...]:
+    at_least = "≥\u00a0" if measures.cut_by_border else ""
+    millimetres = measures.diameter_mm
+    length = f"{measures.diameter_px:,.0f}\u00a0px" if millimetres is None else f"{millimetres:.1f}\u00a0mm"
+    return (
+        ("A", share(measures.asymmetry).text),
+        ("B", f"{measures.border_irregularity:.2f}"),
+        ("D", at_least + length),
+        ("C", ", ".join(measures.colours) or "–"),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dermoscope import taxonomy
 from dermoscope.bundle import BundleDescription
 
 _AUTOMATIC = {
@@ -25,6 +26,7 @@ def model_card(description: BundleDescription) -> str:
     data = "\n".join(f"- {line}" for line in description.training_data)
     provenance = "\n".join(f"- {name}: {value}" for name, value in description.provenance.items())
     classes = ", ".join(heads.diagnosis.classes)
+    groups = ", ".join(heads.group.classes if heads.group else taxonomy.GROUPS)
     return f"""# {description.name} {description.version}
 
 **Research use only. Not a medical device.** {description.intended_use}
@@ -34,7 +36,7 @@ def model_card(description: BundleDescription) -> str:
 A frozen encoder ({description.encoder.name}, {description.encoder.licence}: {description.encoder.source}) sees each
 image once, at {description.encoder.input.size} pixels ({description.encoder.input.fit}). A gate on the mean and
 standard deviation of every channel of all its maps answers: is it skin. Three small heads on its 256-d feature answer:
-which lesion group ({", ".join(heads.group.classes)}); which diagnosis ({classes}); and how likely is malignancy under
+which lesion group ({groups}); which diagnosis ({classes}); and how likely is malignancy under
 the definition `{heads.malignancy_definition}`. {_masks(description)}
 
 - Gate: {description.gate.point.meaning} (threshold {description.gate.point.threshold:.4f}).

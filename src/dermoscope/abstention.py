@@ -1,0 +1,75 @@
+"""Why an answer is withheld: at most one reason, in plain words. Torch-free."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dermoscope import taxonomy
+from dermoscope.analysis import Evidence, Gate, PredictionSet
+from dermoscope.bundle import AbstentionPart
+
+NOT_SKIN_REASON = "the image does not look like skin"
+ALWAYS_WITHHOLDING = ("mostly frame",)
+"""Quality flags that withhold the answer of every bundle."""
+
+
+def reason_to_abstain(
+    gate: Gate,
+    quality: tuple[str, ...],
+    rules: AbstentionPart | None,
+    *,
+    disagreement: float,
+    prediction_set: PredictionSet | None,
+    evidence: Evidence | None,
+) -> str:
+    """The first of these that holds; empty if none does.
+
+    1. The gate says that it is not skin.
+    2. A quality flag withholds the answer: `mostly frame`, or one that the bundle names.
+    3. The heads contradict each other about the lesion group.
+    4. The prediction set holds too many diagnoses, or none.
+    5. Too little of the evidence for malignancy lies on the lesion.
+
+    Only the first two hold without rules in the bundle: what a person would see for themselves comes before what the
+    model says about itself. Where a rule asks for something that was not computed, it does not hold.
+
+    Args:
+        gate: Skin or not.
+        quality: Flags that were raised.
+        rules: Those of the bundle, if it has any.
+        disagreement: From `group_disagreement`, 0 to 1.
+        prediction_set: Diagnoses, if the bundle is calibrated for it.
+        evidence: Where the risk comes from, if it was computed.
+    """
+    if not gate.is_skin:
+        return NOT_SKIN_REASON
+    withholding = (*ALWAYS_WITHHOLDING, *(rules.quality if rules else ()))
+    if flags := [flag for flag in quality if flag in withholding]:
+        return f"the image is {flags[0]}"
+    if rules is None:
+        return ""
+    if rules.most_disagreement is not None and disagreement > rules.most_disagreement:
+        return "the parts of the model contradict each other about the lesion group"
+    if rules.largest_set is not None and prediction_set is not None:
+        if not prediction_set.codes:
+            return "no diagnosis is probable enough"
+        if len(prediction_set.codes) > rules.largest_set:
+            return f"{len(prediction_set.codes)} diagnoses remain possible"
+    share = evidence.share_inside if evidence else None
+    if rules.least_evidence_inside is not None and share is not None and share < rules.least_evidence_inside:
+        return "the evidence for malignancy lies beside the lesion"
+    return ""
+
+
+def group_disagreement(group: Mapping[str, float], diagnosis: Mapping[str, float]) -> float:
+    """How far the group head and the diagnosis head are apart: the total variation distance of their distributions.
+
+    Args:
+        group: Probability of each lesion group.
+        diagnosis: Probability of each diagnosis code.
+
+    Returns:
+        0 (they say the same) to 1 (they exclude each other).
+    """
+    derived = taxonomy.group_probabilities(diagnosis)
+    return sum(abs(group[name] - derived.get(name, 0.0)) for name in group) / 2
