@@ -9,12 +9,8 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
 from PIL import Image
-
-pytest.importorskip("pydicom")  # skips every test file that imports this one
-
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
 from pydicom.uid import UID, generate_uid

@@ -26,7 +26,7 @@ class DecodingAnalyzer:
 
     def analyze(self, source: Path, *, image_id: str, path: str, frame: int, picture: bool) -> FakeOutcome:
         """Analyse one image."""
-        return outcome_of(decode(source).rgb.tobytes(), image_id, path, picture=picture, bundle="b")
+        return outcome_of(decode(source, frame=frame).rgb.tobytes(), image_id, path, picture=picture, bundle="b")
 
 
 @pytest.fixture(scope="module")

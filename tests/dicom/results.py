@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
-
-pytest.importorskip("highdicom")  # skips every test file that imports this one
-
 from pydicom.dataset import Dataset
 
 from dermoscope.analysis import Analysis, Gate, LesionMask, Malignancy

@@ -18,8 +18,6 @@ from dermoscope.images import decode
 from tests import dicom_files as made
 from tests.watch import REPOSITORY
 
-pytest.importorskip("highdicom")
-
 IDENTIFYING = (*made.SECRETS.values(), made.PRIVATE_SECRET)
 
 

@@ -3,20 +3,18 @@ from __future__ import annotations
 import io
 from typing import Any
 
+import highdicom
 import pytest
 from pydicom.dataset import Dataset
 
 from dermoscope.analysis import Analysis
+from dermoscope.dicom.model import NOTICE
+from dermoscope.dicom.report import CODING_SCHEME, findings_report
+from dermoscope.dicom.segmentation import lesion_segmentation
 from dermoscope.taxonomy import GROUP_COLUMNS
 from tests import dicom_files as made
 from tests.dicom.results import MODEL, analysis, lesion_mask, source_of
 from tests.images.files import picture
-
-import highdicom  # isort: skip
-
-from dermoscope.dicom.model import NOTICE  # isort: skip
-from dermoscope.dicom.report import CODING_SCHEME, findings_report  # isort: skip
-from dermoscope.dicom.segmentation import lesion_segmentation  # isort: skip
 
 
 def read_back(report: Dataset) -> Any:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 
+import highdicom
 import numpy as np
 import pytest
 from pydicom import dcmread
@@ -9,14 +10,11 @@ from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
 
 from dermoscope import __version__
+from dermoscope.dicom.model import NOTICE
+from dermoscope.dicom.segmentation import lesion_segmentation
 from tests import dicom_files as made
 from tests.dicom.results import MODEL, lesion_mask, source_of
 from tests.images.files import picture
-
-import highdicom  # isort: skip
-
-from dermoscope.dicom.model import NOTICE  # isort: skip
-from dermoscope.dicom.segmentation import lesion_segmentation  # isort: skip
 
 CLASSES = (made.SECONDARY_CAPTURE, made.PHOTOGRAPH, made.DERMOSCOPIC)
 

@@ -43,7 +43,7 @@ def test_attributes_against_the_rules_are_never_quoted(
 
 
 def test_without_highdicom_the_message_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writing, "find_spec", lambda name: None)
+    monkeypatch.setattr(writing, "find_spec", lambda _: None)
     with pytest.raises(DicomExtraError, match=r'pip install "dermoscope\[dicom\]"'):
         require_highdicom()
 
