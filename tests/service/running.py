@@ -70,6 +70,7 @@ class SmallAnalyzer:
         image_id: str,
         frame: int = 1,
         picture: bool = False,
+        evidence: bool = False,  # noqa: ARG002 - as the real one
         keep_open: bool = False,
         spacing_mm: tuple[float, float] | None = None,
     ) -> Outcome:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from dermoscope.service.images import MOST_CLICKS, MOST_STEPS
 from dermoscope.service.settings import Limits
-from tests.disc_model import HEIGHT, WIDTH
+from tests.disc_model import HEIGHT, WIDTH, skin_with_lesion
 from tests.service.running import asking, code_of, mask_png, png
 
 
@@ -140,10 +140,44 @@ def test_the_display_copy_is_small_and_without_metadata() -> None:
 
 def test_evidence_is_a_grid() -> None:
     with asking() as service:
-        evidence = service.get(f"/v1/images/{service.kept()}/evidence").json()
+        path = f"/v1/images/{service.kept()}"
+        evidence = service.get(f"{path}/evidence").json()
+        everything = mask_png(np.ones((HEIGHT, WIDTH), np.bool_))
+        service("PUT", f"{path}/mask", content=everything)
+        assert service.get(f"{path}/evidence").json()["share_inside"] == 1
+        service("PUT", f"{path}/mask", content=mask_png(np.zeros((HEIGHT, WIDTH), np.bool_)))
+        assert service.get(f"{path}/evidence").json()["share_inside"] is None
     assert (evidence["rows"], evidence["columns"]) == (3, 4)
     assert [len(row) for row in evidence["values"]] == [4] * 3
     assert evidence["values"][0][0] == -1
+    assert 0 < evidence["share_inside"] < 1
+
+
+def test_measures_are_those_of_the_mask_as_it_stands() -> None:
+    with asking() as service:
+        path = f"/v1/images/{service.kept()}"
+        first = service.get(path).json()
+        assert first["measures"] == first["analysis"]["measures"]
+        mask = np.zeros((HEIGHT, WIDTH), np.bool_)
+        mask[100:200, 100:300] = True
+        drawn = service("PUT", f"{path}/mask", content=mask_png(mask)).json()["measures"]
+        assert drawn["diameter_px"] == pytest.approx(np.hypot(100, 200), rel=0.02)
+        assert service.get(path).json()["measures"] == drawn
+        assert service.post(f"{path}/undo").json()["measures"] == first["measures"]
+        empty = service("PUT", f"{path}/mask", content=mask_png(np.zeros((HEIGHT, WIDTH), np.bool_)))
+        assert empty.json()["measures"] is None
+
+
+def test_a_dicom_file_is_shown_without_its_patient() -> None:
+    dicom_files = pytest.importorskip("tests.dicom_files")
+    data = dicom_files.dicom(skin_with_lesion())
+    with asking() as service:
+        path = f"/v1/images/{service.kept(data)}"
+        shown = service.get(f"{path}/display.jpg")
+        refused = service.post("/v1/analyses?frame=2", files=[("image", data)])
+    assert Image.open(io.BytesIO(shown.content)).size == (WIDTH, HEIGHT)
+    assert code_of(refused) == (422, "unreadable-image")
+    assert not [secret for secret in dicom_files.SECRETS.values() if secret in refused.text]
 
 
 def test_a_dropped_image_is_gone() -> None:

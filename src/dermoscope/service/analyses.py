@@ -118,7 +118,12 @@ async def _answer(service: Service, request: Request, index: int, file: bytes, w
 def _analyzed(service: Service, image_id: str, file: bytes, wanted: _Wanted) -> _Analyzed:
     try:
         outcome = service.analyzer.analyze(
-            file, image_id=image_id, frame=wanted.frame, picture=wanted.pictures, keep_open=wanted.keep
+            file,
+            image_id=image_id,
+            frame=wanted.frame,
+            picture=wanted.pictures,
+            evidence=True,
+            keep_open=wanted.keep,
         )
     except ImageError as error:
         is_image = readable_format(file) is not None

@@ -8,6 +8,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from dermoscope.batch.results import encode_mask
+from dermoscope.heads.evidence_place import place_evidence
 from dermoscope.open_image import OpenImage, PromptError
 from dermoscope.service.errors import ServiceError, refusals
 from dermoscope.service.kept_images import KeptImage
@@ -75,13 +76,15 @@ def images(service: Service) -> APIRouter:
 
     @router.get("/evidence", responses=_LOOKED)
     async def evidence(token: Token, request: Request) -> Evidence:
-        """Where the evidence for malignancy lies."""
+        """Where the evidence for malignancy lies, and how much of it inside the mask as it stands."""
 
         def work(kept: KeptImage) -> Evidence:
             values = service.analyzer.evidence(kept.opened.encoded)
+            place = place_evidence(values, mask_of(kept.opened))
             rows, columns = values.shape
             rounded = values.astype(float).round(4).tolist()
-            return Evidence(rows=rows, columns=columns, values=rounded, share_inside=None)
+            share = place.share_inside if place and kept.measures else None
+            return Evidence(rows=rows, columns=columns, values=rounded, share_inside=share)
 
         return await on_image(token, request, work)
 

@@ -39,6 +39,7 @@ class ServedAnalyzer(Protocol):
         image_id: str,
         frame: int = 1,
         picture: bool = False,
+        evidence: bool = False,
         keep_open: bool = False,
         spacing_mm: tuple[float, float] | None = None,
     ) -> Outcome:

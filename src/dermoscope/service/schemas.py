@@ -153,7 +153,8 @@ class Evidence(_Record):
 
     Attributes:
         values: Of each row; positive speaks for malignancy, in log odds.
-        share_inside: Share of it inside the mask, 0 to 1, or null.
+        share_inside: Share of the evidence for malignancy on the mask as it stands or at its border, 0 to 1; null where
+            nothing speaks for malignancy, or there is no mask.
     """
 
     rows: int
