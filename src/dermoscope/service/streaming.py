@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import AsyncIterator, Callable
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 _CHUNK = 256 * 1024
 _CHUNKS_AHEAD = 4
@@ -54,7 +54,8 @@ async def streamed(write: Callable[[BinaryIO], object]) -> AsyncIterator[bytes]:
     try:
         while not (done.done() and pipe.chunks.empty()):
             getter = asyncio.ensure_future(pipe.chunks.get())
-            await asyncio.wait({getter, done}, return_when=asyncio.FIRST_COMPLETED)
+            waiting: set[asyncio.Future[Any]] = {getter, done}
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             if getter.done():
                 yield getter.result()
             else:
