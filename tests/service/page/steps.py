@@ -101,10 +101,10 @@ def at(page: Page, x: float, y: float) -> tuple[float, float]:
     return box["x"] + (x + 0.5) * box["width"] / SIZE[0], box["y"] + (y + 0.5) * box["height"] / SIZE[1]
 
 
-def click_image(page: Page, x: float, y: float) -> None:
-    """Clicks on a pixel of the image, and waits for the new outline."""
+def click_image(page: Page, x: float, y: float, *, touch: bool = False) -> None:
+    """Clicks on a pixel of the image, or taps it, and waits for the new outline."""
     page.locator("#stage").scroll_into_view_if_needed()
-    page.mouse.click(*at(page, x, y))
+    (page.touchscreen.tap if touch else page.mouse.click)(*at(page, x, y))
     drawn(page)
 
 

@@ -83,13 +83,11 @@ export const putMask = (token, png) =>
   json(`${image(token)}/mask`, { method: "PUT", body: png, headers: { "Content-Type": "image/png" } });
 
 export const keepCase = (token, label, note) => sendJson("/v1/cases", "POST", { image: token, label, note });
-export const getCase = (id) => json(kept(id));
 export const correctCase = (id, changes) => sendJson(kept(id), "PATCH", changes);
 export const deleteCase = (id) => request(kept(id), { method: "DELETE" });
 export const openCase = async (id) => (await json(`${kept(id)}/open`, { method: "POST" })).image;
 export const caseImageUrl = (id) => `${kept(id)}/image.png`;
 export const caseThumbnailUrl = (id) => `${kept(id)}/thumbnail.jpg`;
-export const caseMaskUrl = (id) => `${kept(id)}/mask.png`;
 export const exportUrl = (corrected) => `/v1/cases/export.zip${corrected ? "?corrected=true" : ""}`;
 
 /** One page of the history, newest first. */

@@ -25,10 +25,6 @@ export function moment(text) {
   return new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" }).format(date);
 }
 
-export function bytes(size) {
-  return size >= 1e6 ? `${(size / 1e6).toFixed(1)}${NARROW}MB` : `${Math.max(1, Math.round(size / 1e3))}${NARROW}kB`;
-}
-
 /** A message that starts like a sentence and ends like one. */
 export function sentence(text) {
   if (!text) return "";

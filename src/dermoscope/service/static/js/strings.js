@@ -26,13 +26,11 @@ export const TEXT = {
       ["It may decline", "What is not skin, or cannot be judged, gets no answer. The reason is given."],
       ["You can correct it", "Two clicks mend an outline. Kept cases become your own training data."],
     ],
-    tooMany: "Only files can be dropped here.",
   },
 
   camera: {
     title: "Take a photo",
     take: "Take the photo",
-    cancel: "Cancel",
     advice: "Hold the dermoscope against the skin and keep still. The lesion should fill about half of the picture.",
     denied: "The camera cannot be used. Allow it for this page in the browser, or choose a file instead.",
     starting: "Starting the camera …",
@@ -51,7 +49,6 @@ export const TEXT = {
     flagged: (risk) => `${risk} · flagged`,
     risk: (risk) => `${risk} risk`,
     remove: (name) => `Remove ${name} from the list`,
-    clear: "Clear the list",
     pasted: "Pasted image",
     photo: "Photo",
     caseName: (date) => `Case of ${date}`,
@@ -245,8 +242,6 @@ export const TEXT = {
       spacing_mm: "Between rows, then between columns",
     },
     none: "none",
-    yes: "yes",
-    no: "no",
   },
 
   bars: {
@@ -309,7 +304,6 @@ export const TEXT = {
     mask: "Mask (PNG)",
     zip: "All files (ZIP)",
     zipHint: "Everything dermoscope analyze writes, for all images on the list.",
-    working: "Packing …",
   },
 
   details: {
@@ -393,7 +387,6 @@ export const TEXT = {
     file: "File",
     notice:
       "Research use only. Not a medical device. The numbers are estimates of a statistical model. They do not diagnose anybody, and they do not replace an examination.",
-    outline: "Outline",
   },
 
   errors: {
