@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from dermoscope.engine import Arrays
 from dermoscope.images import field_of_view, working_copy
-from dermoscope.open_image import MaskOptions, PromptError, UserBox, check_box
+from dermoscope.open_image import MaskOptions
 from dermoscope.segment.postprocess import finish_mask
 from dermoscope.segment.prompted_decoder import HAS_PREVIOUS, PREVIOUS
+from dermoscope.segment.user_prompts import PromptError, UserBox, check_box
 from tests.disc_model import HEIGHT, SIDE, SPARSE, WIDTH, Discs, opened
 
 

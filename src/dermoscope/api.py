@@ -14,8 +14,8 @@ from dermoscope.analyzer import Analyzer, load_analyzer
 from dermoscope.batch import BatchSummary
 from dermoscope.batch import analyze_batch as run_batch
 from dermoscope.batch.segmentations import segment_batch as run_segmentations
-from dermoscope.open_image import UserBox
 from dermoscope.report import write_report
+from dermoscope.segment.user_prompts import UserBox
 from dermoscope.segmentation import Segmentation
 from dermoscope.segmenter import Segmenter, load_segmenter
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,10 +18,10 @@ from dermoscope.segment.flips import FlippedDecoder
 from dermoscope.segment.postprocess import FinishedMask, finish_mask, finished_by_hand
 from dermoscope.segment.prompts import LESION_LABEL, clicks
 from dermoscope.segment.selection import select_mask
+from dermoscope.segment.user_prompts import PromptError, UserBox, box_inside, check_clicks
 from dermoscope.segmentation import Segmentation
 
 Image = NDArray[np.uint8]
-UserBox = tuple[float, float, float, float]
 
 FURTHER_PIECE_SHARE = 0.2
 """With `pieces="several"`, a further piece is kept from this share of the largest piece's area on."""
@@ -31,10 +30,6 @@ _NO_POINTS = np.zeros((0, 2), np.float32)
 _NO_LABELS = np.zeros(0, np.int64)
 # Logit of a pixel that a person drew; decoders return some 10 where they are sure.
 _DRAWN_LOGIT = 10.0
-
-
-class PromptError(ValueError):
-    """Clicks or a box that cannot be meant for this image; the message names them and what is possible."""
 
 
 @dataclass(frozen=True)
@@ -191,8 +186,8 @@ class OpenImage:
         Raises:
             PromptError: If clicks or box lie outside the image or do not fit together, or there are none at all.
         """
-        where, kinds = self._checked_clicks(points, labels)
-        box = None if box is None else self._checked_box(box)
+        where, kinds = check_clicks(points, labels, self.width, self.height)
+        box = None if box is None else box_inside(box, self.width, self.height)
         clock = self._started_clock()
         previous = None
         if self._steps:
@@ -287,57 +282,3 @@ class OpenImage:
             timings_ms=clock.milliseconds,
             bundle=self._fingerprint,
         )
-
-    def _checked_clicks(
-        self, points: ArrayLike, labels: ArrayLike | None
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        try:
-            where = np.asarray(points, np.float32)
-            kinds = np.ones(len(where), np.int64) if labels is None else np.asarray(labels, np.int64)
-        except (TypeError, ValueError):
-            raise PromptError("points: expected pairs of numbers, x and y in pixels, and labels 0 or 1") from None
-        if not where.size:
-            where = _NO_POINTS
-        if where.ndim != 2 or where.shape[1] != 2:
-            raise PromptError(f"points: expected pairs of x and y, got an array of shape {where.shape}")
-        if kinds.shape != (len(where),):
-            raise PromptError(f"{len(where)} points need as many labels, got {kinds.size}")
-        if not np.isin(kinds, (0, 1)).all():
-            raise PromptError(f"labels: expected 1 for lesion and 0 for background, got {sorted(set(kinds.tolist()))}")
-        for x, y in where.tolist():
-            if not (-0.5 <= x < self.width - 0.5 and -0.5 <= y < self.height - 0.5):
-                raise PromptError(
-                    f"the click {x:g},{y:g} lies outside the image; x goes from 0 to {self.width - 1}, y from 0 to "
-                    f"{self.height - 1}"
-                )
-        return where, kinds
-
-    def _checked_box(self, box: UserBox) -> UserBox:
-        left, top, right, bottom = check_box(box)
-        if not (left < self.width and right > 0 and top < self.height and bottom > 0):
-            raise PromptError(
-                f"the box {','.join(f'{side:g}' for side in box)} lies outside the image of {self.width} × "
-                f"{self.height} pixels"
-            )
-        return max(left, 0.0), max(top, 0.0), min(right, float(self.width)), min(bottom, float(self.height))
-
-
-def check_box(box: Sequence[float]) -> UserBox:
-    """A box whose sides are numbers in order.
-
-    Args:
-        box: Left, top, right, bottom in pixels.
-
-    Raises:
-        PromptError: If they are not.
-    """
-    try:
-        left, top, right, bottom = (float(side) for side in box)
-    except (TypeError, ValueError):
-        raise PromptError(f"box: expected four numbers, left, top, right and bottom, got {box!r}") from None
-    if not (np.isfinite([left, top, right, bottom]).all() and left < right and top < bottom):
-        raise PromptError(
-            f"the box {left:g},{top:g},{right:g},{bottom:g} is empty; left must be smaller than right, and top smaller "
-            "than bottom"
-        )
-    return left, top, right, bottom

@@ -11,8 +11,9 @@ from dermoscope.bundle import Bundle
 from dermoscope.engine import EngineName, Precision
 from dermoscope.images import MAX_PIXELS, field_of_view, working_copy
 from dermoscope.mask_model import Clock, MaskModel, SeenImage, decoded
-from dermoscope.open_image import MaskOptions, OpenImage, PromptError, UserBox
+from dermoscope.open_image import MaskOptions, OpenImage
 from dermoscope.segment.flips import Flip, flip_pixels
+from dermoscope.segment.user_prompts import PromptError, UserBox
 from dermoscope.segmentation import Segmentation
 
 Image = NDArray[np.uint8]

@@ -22,7 +22,7 @@ def request(gone: Callable[[], Awaitable[object]] | None = None) -> Request:
         await (gone() if gone else asyncio.Event().wait())
         return {"type": "http.disconnect"}
 
-    return Request({"type": "http"}, receive)  # type: ignore[arg-type]
+    return Request({"type": "http"}, receive)
 
 
 async def until(condition: Callable[[], bool]) -> None:

@@ -17,7 +17,7 @@ from dermoscope.batch.run_record import Option
 from dermoscope.batch.worker import Answer
 from dermoscope.dicom import ModelName, dicom_results
 from dermoscope.images import ImageError
-from dermoscope.open_image import PromptError
+from dermoscope.segment.user_prompts import PromptError
 from dermoscope.segmenter import Segmenter
 
 TASK = "segment"

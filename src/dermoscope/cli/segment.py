@@ -149,7 +149,7 @@ def _given(
     """The prompts of the command line, or of the file, by the input that they belong to."""
     from dermoscope.batch import BatchUsageError, find_inputs
     from dermoscope.batch.given_prompts import GivenPrompt, match_prompts, read_prompts
-    from dermoscope.open_image import PromptError, check_box
+    from dermoscope.segment.user_prompts import PromptError, check_box
 
     if prompts is not None:
         if point or box:

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from dermoscope.batch.results import encode_mask
 from dermoscope.heads.evidence_place import place_evidence
-from dermoscope.open_image import OpenImage, PromptError
+from dermoscope.open_image import OpenImage
+from dermoscope.segment.user_prompts import PromptError
 from dermoscope.service.errors import ServiceError, refusals
 from dermoscope.service.kept_images import KeptImage
 from dermoscope.service.pictures import as_jpeg, drawn_mask, mask_of, measures_of
