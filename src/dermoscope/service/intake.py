@@ -57,7 +57,6 @@ class Intake:
                     408,
                     "upload-too-slow",
                     f"the upload took longer than {limits.upload_seconds:g} s; send less at once",
-                    {"Connection": "close"},
                 ) from None
             count += len(message.get("body", b""))
             self._service.metrics.count_bytes(len(message.get("body", b"")))
@@ -75,5 +74,4 @@ def too_large(what: str, largest: int) -> ServiceError:
         413,
         f"{what}-too-large",
         f"the {what} is larger than {largest / MEGABYTE:.3g} MB; send smaller images, or fewer at once",
-        {"Connection": "close"},
     )

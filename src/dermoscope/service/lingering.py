@@ -23,7 +23,7 @@ class Lingering:
         seconds: For that.
     """
 
-    def __init__(self, app: ASGIApp, most_bytes: int, seconds: float = 10.0) -> None:
+    def __init__(self, app: ASGIApp, most_bytes: int, seconds: float = 5.0) -> None:
         self._app, self._most_bytes, self._seconds = app, most_bytes, seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -43,9 +43,11 @@ class Lingering:
             return message
 
         async def lingering(message: Message) -> None:
-            starts = message["type"] == "http.response.start"
-            if starts and coming and not complete and message["status"] != _TOO_SLOW:
-                await drop_rest()
+            if message["type"] == "http.response.start" and not complete:
+                if coming and message["status"] != _TOO_SLOW:
+                    await drop_rest()
+                if not complete:  # the rest must not be taken for another request
+                    message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
             await send(message)
 
         async def drop_rest() -> None:
