@@ -10,7 +10,7 @@ from dermoscope import api
 from dermoscope.analyzer import load_analyzer
 from dermoscope.bundle import BundleError
 from dermoscope.images import ImageError
-from dermoscope.open_image import PromptError
+from dermoscope.segment.user_prompts import PromptError
 from tests.watch import REPOSITORY
 
 IMAGE = REPOSITORY / "examples" / "images" / "synthetic_pigment_network_light_skin.jpg"

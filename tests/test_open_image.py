@@ -9,94 +9,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dermoscope.analysis import Gate
-from dermoscope.bundle import Bundle
-from dermoscope.encoders.inputs import InputContract, prepare
 from dermoscope.engine import Arrays
-from dermoscope.mask_model import EncodedImage, MaskModel
-from dermoscope.open_image import MaskOptions, OpenImage, PromptError, UserBox, check_box
-from dermoscope.segment.prompted_decoder import HAS_PREVIOUS, PREVIOUS, PromptedDecoder
-
-
-def asked_with_boxes(bundle: Bundle) -> Bundle:
-    """The same bundle, whose decoder finds lesions by itself from boxes around salient colour."""
-    decoder = bundle.description.decoder.model_copy(update={"prompts": "saliency boxes"})
-    parts = bundle.description.model_copy(update={"decoder": decoder, "mask_network": None})
-    return Bundle(bundle.folder, parts, bundle.fingerprint)
-
-
-WIDTH, HEIGHT = 512, 384
-SIDE = 128
-CONTRACT = InputContract(size=128, fit="pad", scaling="min-max", map_size=32)
-BOXED = asked_with_boxes(Bundle.default())
-SPARSE = ("embedding", "points", "labels")
-
-
-class Discs:
-    """A decoder: a disc around every click on the lesion, none where a background click lies, and the box filled."""
-
-    def __init__(self, inputs: tuple[str, ...]) -> None:
-        self.inputs = inputs
-        self.given: dict[str, NDArray[Any]] = {}
-
-    def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> Arrays:
-        self.given = dict(inputs)
-        rows, columns = np.mgrid[:SIDE, :SIDE].astype(np.float32)
-        count = len(inputs["points"])
-        masks = np.full((count, 4, SIDE, SIDE), -5, np.float32)
-        for number in range(count):
-            points, labels = inputs["points"][number], inputs["labels"][number]
-            for (x, y), label in zip(points, labels, strict=True):
-                disc = 10 - np.hypot(columns - x, rows - y)
-                if label == 1:
-                    masks[number] = np.maximum(masks[number], disc)
-                elif label == 0:
-                    masks[number] = np.minimum(masks[number], -disc)
-            if 2 in labels:
-                (left, top), (right, bottom) = points[list(labels).index(2)], points[list(labels).index(3)]
-                inside = (columns >= left) & (columns < right) & (rows >= top) & (rows < bottom)
-                masks[number][:, inside] = 4
-        return {"masks": masks, "overlaps": np.tile(np.array([0.9, 0.5, 0.5, 0.5], np.float32), (count, 1))}
-
-
-class TestModel(MaskModel):
-    __test__ = False
-
-    def __init__(self, *, previous: bool = True, is_skin: bool = True) -> None:
-        self.graph = Discs((*SPARSE, PREVIOUS, HAS_PREVIOUS) if previous else SPARSE)
-        self.is_skin = is_skin
-        self.passes = 0
-        self._parts, self._network = BOXED.description, None
-
-    def encode(self, rgb: NDArray[np.uint8]) -> EncodedImage:
-        self.passes += 1
-        nothing = np.zeros((1, 1), np.float32)
-        return EncodedImage(prepare(rgb, CONTRACT), np.zeros((1, 256, 32, 32), np.float32), nothing, nothing)
-
-    def judge_skin(self, encoded: EncodedImage) -> Gate:
-        assert encoded
-        return Gate(is_skin=self.is_skin, p_skin=0.9 if self.is_skin else 0.1, threshold=0.5)
-
-    def decoder_on(self, encoded: EncodedImage, shape: tuple[int, int]) -> PromptedDecoder:
-        return PromptedDecoder(self.graph, CONTRACT, encoded.embedding, encoded.prepared, shape)
-
-    def confidence(self, score: float, *, automatic: bool = True) -> float:  # noqa: ARG002 - as the real one
-        return score
-
-
-def skin_with_lesion() -> NDArray[np.uint8]:
-    rows, columns = np.mgrid[:HEIGHT, :WIDTH]
-    rgb = np.full((HEIGHT, WIDTH, 3), (222, 180, 160), np.uint8)
-    rgb[np.hypot(columns - 250, rows - 190) < 70] = (110, 65, 45)
-    return rgb
-
-
-def opened(
-    options: MaskOptions | None = None, *, previous: bool = True, is_skin: bool = True
-) -> tuple[OpenImage, TestModel]:
-    model = TestModel(previous=previous, is_skin=is_skin)
-    image = OpenImage(BOXED, model, skin_with_lesion(), options or MaskOptions(), 10**7)
-    return image, model
+from dermoscope.images import field_of_view, working_copy
+from dermoscope.open_image import MaskOptions
+from dermoscope.segment.postprocess import finish_mask
+from dermoscope.segment.prompted_decoder import HAS_PREVIOUS, PREVIOUS
+from dermoscope.segment.user_prompts import PromptError, UserBox, check_box
+from tests.disc_model import HEIGHT, SIDE, SPARSE, WIDTH, Discs, opened
 
 
 def inside(mask: NDArray[np.bool_] | None, x: int, y: int) -> bool:
@@ -138,7 +57,7 @@ def test_clicks_add_up_and_the_mask_before_goes_in() -> None:
     third = image.refine([(110, 180)], [0])
     assert not inside(third.mask, 110, 180)
     assert inside(third.mask, 100, 100)
-    assert set(first.timings_ms) == {"decode", "encode", "segment", "mask"}
+    assert set(first.timings_ms) == {"encode", "segment", "mask"}
     assert set(third.timings_ms) == {"segment", "mask"}
 
 
@@ -292,3 +211,63 @@ def test_the_picture_shows_the_outline() -> None:
     assert image.picture().shape[1] > alone.shape[1] / 2
     assert image.picture().dtype == np.uint8
     assert not np.array_equal(image.picture(), alone)
+
+
+def test_it_goes_on_from_a_mask_that_was_found_elsewhere() -> None:
+    image, model = opened()
+    small = working_copy(image.rgb)
+    found = model.find_lesion(image.rgb, small, field_of_view(small), model.decoder_on(image.encoded, small.shape[:2]))
+    assert found.logits is not None
+    taken = image.start_from(found, finish_mask(found.logits, WIDTH, HEIGHT))
+    again = opened()[0].segment()
+    assert (taken.prompt, taken.outline, taken.confidence) == (again.prompt, again.outline, again.confidence)
+    assert (image.steps, image.is_corrected) == (1, False)
+    image.refine([(100, 100)])
+    assert model.graph.given[HAS_PREVIOUS].tolist() == [1]
+    assert (image.steps, image.is_corrected) == (2, True)
+    assert model.passes == 1
+
+
+def test_a_drawn_mask_is_taken_as_it_is() -> None:
+    image, model = opened()
+    image.segment()
+    drawn = np.zeros((HEIGHT, WIDTH), np.bool_)
+    drawn[50:100, 60:160] = drawn[200:210, 300:320] = True
+    drawn[70:80, 80:100] = False
+    found = image.draw(drawn)
+    assert found.mask is not None
+    assert np.array_equal(found.mask, drawn)
+    assert (found.prompt, found.confidence, found.box) == ("drawn by hand", None, (60, 50, 320, 210))
+    assert found.area_fraction == pytest.approx(drawn.mean())
+    assert len(found.outline) == 2
+    assert image.is_corrected
+    image.refine([(100, 60)])
+    previous = model.graph.given[PREVIOUS][0, 0]
+    assert previous[:96][drawn[::4, ::4]].mean() > 3
+    assert previous[:96][~drawn[::4, ::4]].mean() < -3
+    assert [len(part) for part in image.given[:2]] == [1, 1]
+
+
+def test_an_empty_drawn_mask_says_that_there_is_no_lesion() -> None:
+    image, _ = opened()
+    found = image.draw(np.zeros((HEIGHT, WIDTH), np.bool_))
+    assert (found.mask, found.box, found.outline, found.prompt) == (None, None, (), "")
+    assert image.is_corrected
+
+
+def test_a_drawn_mask_of_another_size_is_refused() -> None:
+    image, _ = opened()
+    with pytest.raises(PromptError, match="the mask has 384 × 512 pixels, the image 512 × 384"):
+        image.draw(np.zeros((WIDTH, HEIGHT), np.bool_))
+    assert image.steps == 0
+
+
+def test_it_tells_what_was_given() -> None:
+    image, _ = opened()
+    assert [len(part) for part in image.given[:2]] == [0, 0]
+    image.refine([(100, 80)], box=(40, 30, 300, 200))
+    image.refine([(120, 90)], [0])
+    points, labels, box = image.given
+    assert (points.tolist(), labels.tolist(), box) == ([[100, 80], [120, 90]], [1, 0], (40, 30, 300, 200))
+    image.undo()
+    assert image.given[1].tolist() == [1]

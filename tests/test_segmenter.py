@@ -13,7 +13,8 @@ from PIL import Image
 from dermoscope.analyzer import load_analyzer
 from dermoscope.bundle import Bundle, BundleError
 from dermoscope.images import ImageError
-from dermoscope.open_image import MaskOptions, PromptError
+from dermoscope.open_image import MaskOptions
+from dermoscope.segment.user_prompts import PromptError
 from dermoscope.segmenter import Segmenter, load_segmenter
 from tests.watch import REPOSITORY
 

@@ -6,7 +6,7 @@ decode → quality → encoder (one pass) ─┬→ gate; heads: group, diagnosi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +20,9 @@ from dermoscope.engine import EngineName, Precision, compile_graph
 from dermoscope.explanation import evidence_record, prediction_set
 from dermoscope.heads.evidence import occlusion_evidence
 from dermoscope.images import MAX_PIXELS, DecodedImage, field_of_view, quality_flags, side_by_side, working_copy
-from dermoscope.mask_model import Clock, EncodedImage, MaskModel, decoded, distribution
+from dermoscope.mask_model import Clock, EncodedImage, MaskModel, SeenImage, decoded, distribution
 from dermoscope.measures import measure_lesion
+from dermoscope.open_image import MaskOptions, OpenImage
 from dermoscope.segment.automatic import AutomaticMask
 from dermoscope.segment.postprocess import FinishedMask, finish_mask
 
@@ -37,11 +38,13 @@ class Outcome:
         analysis: The record.
         mask: `[H, W]` bool at the original size, or none.
         picture: `[h, w, 3]` uint8, image, outline and evidence side by side, if it was asked for.
+        opened: The image behind the encoder, for clicks that start from this mask, if it was asked for.
     """
 
     analysis: Analysis
     mask: Mask | None
     picture: Image | None
+    opened: OpenImage | None = None
 
 
 class Analyzer:
@@ -92,8 +95,10 @@ class Analyzer:
         *,
         image_id: str = "image",
         path: str = "",
+        frame: int = 1,
         picture: bool = False,
         evidence: bool = False,
+        keep_open: bool = False,
         spacing_mm: tuple[float, float] | None = None,
     ) -> Outcome:
         """Analyse one image.
@@ -102,9 +107,12 @@ class Analyzer:
             source: A file, the bytes of one, or an RGB image `[H, W, 3]` uint8.
             image_id: Name for the record.
             path: Path for the record, as the user knows it.
+            frame: Which frame of a DICOM file, from 1.
             picture: Whether to draw image, outline and evidence; the record then has the evidence, too.
             evidence: Whether to look where the risk comes from, for 15 to 25 ms of processor time.
-            spacing_mm: Distance between rows, then between columns, in millimetres, so that diameters have a unit.
+            keep_open: Whether to keep the image behind the encoder, for clicks and evidence.
+            spacing_mm: Distance between rows, then between columns, in millimetres, so that diameters have a unit; that
+                of the file, where it has one, if left out.
 
         Raises:
             ImageError: If the source cannot be read as an image.
@@ -112,7 +120,9 @@ class Analyzer:
         clock = Clock()
         parts = self.bundle.description
         with clock("decode"):
-            image = decoded(source, self._max_pixels)
+            image = decoded(source, self._max_pixels, frame)
+            if spacing_mm is not None:
+                image = replace(image, spacing_mm=spacing_mm)
         with clock("quality"):
             small = working_copy(image.rgb)
             view = field_of_view(small)
@@ -138,13 +148,13 @@ class Analyzer:
         measures = None
         if mask is not None:
             with clock("measure"):
-                measures = Measures.of(measure_lesion(image.rgb, mask, spacing_mm=spacing_mm), spacing_mm)
+                measures = Measures.of(measure_lesion(image.rgb, mask, spacing_mm=image.spacing_mm), image.spacing_mm)
         evidence_map = found_evidence = drawing = None
         rules = parts.abstention
         is_needed = evidence or picture or (rules is not None and rules.least_evidence_inside is not None)
         if gate.is_skin and is_needed:
             with clock("evidence"):
-                evidence_map = self._evidence(encoded)
+                evidence_map = self.evidence(encoded)
                 found_evidence = evidence_record(evidence_map, mask, image.rgb, view, flagged=malignancy.flagged)
         if picture:
             with clock("picture"):
@@ -178,7 +188,29 @@ class Analyzer:
             timings_ms=clock.milliseconds,
             bundle=self.bundle.fingerprint,
         )
-        return Outcome(analysis, mask, drawing)
+        opened = None
+        if keep_open:
+            seen = SeenImage(image, small, view, {"original": encoded}, gate)
+            opened = OpenImage(self.bundle, self._model, seen, MaskOptions(gate=True))
+            if segmented:
+                opened.start_from(segmented, finished)
+        return Outcome(analysis, mask, drawing, opened)
+
+    def evidence(self, encoded: EncodedImage) -> NDArray[np.float32]:
+        """Where the evidence for malignancy lies.
+
+        Args:
+            encoded: The image.
+
+        Returns:
+            `[rows, columns]` over the image: by how much the log odds of malignancy fall when the cell is left out.
+        """
+        prepared = encoded.prepared
+        evidence = occlusion_evidence(encoded.embedding[0], prepared.pool_weights[0, 0], self._log_odds)
+        cells = self.bundle.description.encoder.input
+        rows = max(1, round(prepared.height * cells.map_size / cells.size))
+        columns = max(1, round(prepared.width * cells.map_size / cells.size))
+        return evidence[:rows, :columns]
 
     def _malignancy(self, logits: dict[str, NDArray[np.float32]]) -> Malignancy:
         heads = self.bundle.description.heads
@@ -220,14 +252,6 @@ class Analyzer:
                 for candidate in segmented.candidates
             ),
         )
-
-    def _evidence(self, encoded: EncodedImage) -> NDArray[np.float32]:
-        prepared = encoded.prepared
-        evidence = occlusion_evidence(encoded.embedding[0], prepared.pool_weights[0, 0], self._log_odds)
-        cells = self.bundle.description.encoder.input
-        rows = max(1, round(prepared.height * cells.map_size / cells.size))
-        columns = max(1, round(prepared.width * cells.map_size / cells.size))
-        return evidence[:rows, :columns]
 
     def _log_odds(self, features: NDArray[np.float32]) -> NDArray[np.floating]:
         head = self.bundle.description.heads.malignancy

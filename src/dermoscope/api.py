@@ -14,19 +14,20 @@ from dermoscope.analyzer import Analyzer, load_analyzer
 from dermoscope.batch import BatchSummary
 from dermoscope.batch import analyze_batch as run_batch
 from dermoscope.batch.segmentations import segment_batch as run_segmentations
-from dermoscope.open_image import UserBox
 from dermoscope.report import write_report
+from dermoscope.segment.user_prompts import UserBox
 from dermoscope.segmentation import Segmentation
 from dermoscope.segmenter import Segmenter, load_segmenter
 
 
-def analyze(image: str | Path | bytes | NDArray[np.uint8], *, bundle: Path | None = None) -> Analysis:
+def analyze(image: str | Path | bytes | NDArray[np.uint8], *, frame: int = 1, bundle: Path | None = None) -> Analysis:
     """Analyse one image. For many, or for masks and pictures, use `dermoscope.load()`.
 
     The bundle stays loaded between calls.
 
     Args:
         image: A file, the bytes of one, or an RGB image `[H, W, 3]` uint8.
+        frame: Which frame of a DICOM file, from 1.
         bundle: Folder of a bundle; by default the one inside the package.
 
     Raises:
@@ -35,7 +36,11 @@ def analyze(image: str | Path | bytes | NDArray[np.uint8], *, bundle: Path | Non
     """
     path = Path(image) if isinstance(image, (str, Path)) else None
     outcome = _loaded(bundle).analyze(
-        image, image_id=path.stem if path else "image", path=str(path) if path else "", picture=False
+        image,
+        image_id=path.stem if path else "image",
+        path=str(path) if path else "",
+        frame=frame,
+        picture=False,
     )
     return outcome.analysis
 
@@ -45,9 +50,11 @@ def analyze_batch(
     out: str | Path,
     *,
     bundle: Path | None = None,
+    frame: int = 1,
     jobs: int = 1,
     pictures: bool = True,
     masks: bool = True,
+    dicom: bool = False,
     overwrite: bool = False,
 ) -> BatchSummary:
     """Analyse many images and write the same files as `dermoscope analyze`: tables, masks, pictures, report.
@@ -58,9 +65,11 @@ def analyze_batch(
         paths: Files, folders and patterns.
         out: Folder for the results.
         bundle: Folder of a bundle; by default the one inside the package.
+        frame: Which frame of DICOM files, from 1.
         jobs: Images analysed at once.
         pictures: Whether to draw pictures.
         masks: Whether to write masks.
+        dicom: Whether to write results of DICOM images as DICOM, too.
         overwrite: Remove earlier results from the folder first.
 
     Raises:
@@ -74,9 +83,11 @@ def analyze_batch(
         [str(path) for path in paths],
         folder,
         analyzer,
+        frame=frame,
         jobs=jobs,
         pictures=pictures,
         masks=masks,
+        dicom=dicom,
         overwrite=overwrite,
     )
     write_report(folder / "results.jsonl", folder / "report.html", bundle=analyzer.bundle.describe())
@@ -89,6 +100,7 @@ def segment_image(
     points: ArrayLike | None = None,
     labels: ArrayLike | None = None,
     box: UserBox | None = None,
+    frame: int = 1,
     bundle: Path | None = None,
 ) -> Segmentation:
     """The lesion mask of one image: found without help, or from clicks and a box.
@@ -101,6 +113,7 @@ def segment_image(
         points: Clicks `[P, 2]`, x and y in pixels of the original image.
         labels: `[P]`, 1 on the lesion and 0 on the background; all 1 if left out.
         box: Left, top, right, bottom in pixels of the original image.
+        frame: Which frame of a DICOM file, from 1.
         bundle: Folder of a bundle; by default the one inside the package.
 
     Raises:
@@ -108,7 +121,7 @@ def segment_image(
         PromptError: If clicks or box lie outside the image or do not fit together.
         BundleError: If the bundle is missing or damaged.
     """
-    return _loaded_segmenter(bundle).segment(image, points=points, labels=labels, box=box)
+    return _loaded_segmenter(bundle).segment(image, points=points, labels=labels, box=box, frame=frame)
 
 
 def segment_batch(
@@ -116,8 +129,10 @@ def segment_batch(
     out: str | Path,
     *,
     bundle: Path | None = None,
+    frame: int = 1,
     jobs: int = 1,
     pictures: bool = False,
+    dicom: bool = False,
     overwrite: bool = False,
 ) -> BatchSummary:
     """Segment many images and write the same files as `dermoscope segment`: masks, tables, outlines.
@@ -128,8 +143,10 @@ def segment_batch(
         paths: Files, folders and patterns.
         out: Folder for the results.
         bundle: Folder of a bundle; by default the one inside the package.
+        frame: Which frame of DICOM files, from 1.
         jobs: Images segmented at once.
         pictures: Whether to draw pictures.
+        dicom: Whether to write masks of DICOM images as DICOM, too.
         overwrite: Remove earlier results from the folder first.
 
     Raises:
@@ -139,7 +156,16 @@ def segment_batch(
     """
     segmenter = load_segmenter(bundle, streams=jobs)
     names = [str(path) for path in paths]
-    return run_segmentations(names, Path(out), segmenter, jobs=jobs, pictures=pictures, overwrite=overwrite)
+    return run_segmentations(
+        names,
+        Path(out),
+        segmenter,
+        frame=frame,
+        jobs=jobs,
+        pictures=pictures,
+        dicom=dicom,
+        overwrite=overwrite,
+    )
 
 
 @lru_cache(maxsize=1)

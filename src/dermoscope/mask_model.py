@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,6 +45,25 @@ class EncodedImage:
     embedding: NDArray[np.float32]
     feature: NDArray[np.float32]
     statistics: NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class SeenImage:
+    """One image with everything that its masks are made from.
+
+    Attributes:
+        image: Its pixels.
+        small: Their `working_copy`.
+        view: The field of view of that.
+        encoded: What the encoder says of it, and of its mirror images where they are asked too.
+        gate: Skin or not.
+    """
+
+    image: DecodedImage
+    small: Image
+    view: NDArray[np.bool_]
+    encoded: Mapping[Flip, EncodedImage]
+    gate: Gate
 
 
 class MaskModel:
@@ -163,12 +182,13 @@ class Clock:
         self.milliseconds[stage] = round((time.perf_counter() - start) * 1e3, 3)
 
 
-def decoded(source: str | Path | bytes | Image, max_pixels: int) -> DecodedImage:
+def decoded(source: str | Path | bytes | Image, max_pixels: int, frame: int = 1) -> DecodedImage:
     """The pixels of a source.
 
     Args:
         source: A file, the bytes of one, or an RGB image `[H, W, 3]` uint8.
         max_pixels: Files with more pixels are refused by their header.
+        frame: Which frame of a DICOM file, from 1.
 
     Raises:
         ImageError: If the source cannot be read as an image.
@@ -177,7 +197,7 @@ def decoded(source: str | Path | bytes | Image, max_pixels: int) -> DecodedImage
         if source.ndim != 3 or source.shape[2] != 3 or source.dtype != np.uint8 or not source.size:
             raise ImageError("image", f"is an array {source.shape} of {source.dtype}, not [H, W, 3] of uint8")
         return DecodedImage(source, source.shape[1], source.shape[0], format="")
-    return decode(source, max_pixels=max_pixels, max_side=_DECODED_SIDE)
+    return decode(source, frame=frame, max_pixels=max_pixels, max_side=_DECODED_SIDE)
 
 
 def distribution(head: Head, logits: dict[str, NDArray[np.float32]]) -> dict[str, float]:

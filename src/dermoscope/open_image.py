@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import cv2
@@ -12,28 +10,26 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dermoscope.bundle import Bundle
-from dermoscope.images import field_of_view, side_by_side, working_copy
-from dermoscope.mask_model import Clock, MaskModel, decoded
-from dermoscope.segment.automatic import certainty
+from dermoscope.images import side_by_side
+from dermoscope.mask_model import Clock, MaskModel, SeenImage
+from dermoscope.segment.automatic import AutomaticMask, certainty
 from dermoscope.segment.edges import snap_to_edges
-from dermoscope.segment.flips import Flip, FlippedDecoder, flip_pixels
-from dermoscope.segment.postprocess import FinishedMask, finish_mask
+from dermoscope.segment.flips import FlippedDecoder
+from dermoscope.segment.postprocess import FinishedMask, finish_mask, finished_by_hand
 from dermoscope.segment.prompts import LESION_LABEL, clicks
 from dermoscope.segment.selection import select_mask
+from dermoscope.segment.user_prompts import PromptError, UserBox, box_inside, check_clicks
 from dermoscope.segmentation import Segmentation
 
 Image = NDArray[np.uint8]
-UserBox = tuple[float, float, float, float]
 
 FURTHER_PIECE_SHARE = 0.2
 """With `pieces="several"`, a further piece is kept from this share of the largest piece's area on."""
 
 _NO_POINTS = np.zeros((0, 2), np.float32)
 _NO_LABELS = np.zeros(0, np.int64)
-
-
-class PromptError(ValueError):
-    """Clicks or a box that cannot be meant for this image; the message names them and what is possible."""
+# Logit of a pixel that a person drew; decoders return some 10 where they are sure.
+_DRAWN_LOGIT = 10.0
 
 
 @dataclass(frozen=True)
@@ -62,10 +58,13 @@ class _Step:
     box: UserBox | None
     logits: NDArray[np.float32] | None
     result: Segmentation
+    by_person: bool = False
 
 
 class OpenImage:
-    """One image behind the encoder, with its mask as it stands; made by `Segmenter.open`. For one thread at a time.
+    """One image behind the encoder, with its mask as it stands. For one thread at a time.
+
+    `Segmenter.open` makes it, and `Analyzer.analyze` with `keep_open`.
 
     Clicks add up: every `refine` counts those before it too, and starts from the mask as it stands if the bundle's
     decoder takes an earlier mask. One that does not gets all clicks at once.
@@ -73,40 +72,36 @@ class OpenImage:
     Args:
         bundle: The model.
         model: The same, compiled.
-        source: A file, the bytes of one, or an RGB image `[H, W, 3]` uint8.
+        seen: The image, encoded once for each flip that the options ask for.
         options: How masks are made.
-        max_pixels: Files with more pixels are refused by their header.
+        clock: What the way to here took; the first mask tells it.
 
     Attributes:
         width: Width of the original image in pixels.
         height: Height of the original image in pixels.
-
-    Raises:
-        ImageError: If the source cannot be read as an image.
+        rgb: Its pixels `[h, w, 3]` uint8; a large JPEG is decoded at a fraction of its size.
+        encoded: What the encoder says of it.
+        spacing_mm: Distance between rows, then between columns, in millimetres, where it is known.
     """
 
     def __init__(
         self,
         bundle: Bundle,
         model: MaskModel,
-        source: str | Path | bytes | Image,
+        seen: SeenImage,
         options: MaskOptions,
-        max_pixels: int,
+        *,
+        clock: Clock | None = None,
     ) -> None:
         self._model, self._options = model, options
         self._part, self._fingerprint = bundle.description.decoder, bundle.fingerprint
-        self._clock = Clock()
-        with self._clock("decode"):
-            image = decoded(source, max_pixels)
-            self._rgb, self.width, self.height = image.rgb, image.width, image.height
-            self._small = working_copy(image.rgb)
-            self._view = field_of_view(self._small)
-        with self._clock("encode"):
-            self._flips: tuple[Flip, ...] = ("original", "hflip") if options.flips else ("original",)
-            encoded = {flip: model.encode(flip_pixels(image.rgb, flip)) for flip in self._flips}
-            shape = self._small.shape[:2]
-            self._decode = FlippedDecoder({flip: model.decoder_on(one, shape) for flip, one in encoded.items()}, shape)
-            self._gate = model.judge_skin(encoded["original"])
+        self._clock = clock or Clock()
+        self.rgb, self.width, self.height = seen.image.rgb, seen.image.width, seen.image.height
+        self.encoded, self.spacing_mm = seen.encoded["original"], seen.image.spacing_mm
+        self._small, self._view, self._gate = seen.small, seen.view, seen.gate
+        self._flips = tuple(seen.encoded)
+        shape = self._small.shape[:2]
+        self._decode = FlippedDecoder({flip: model.decoder_on(one, shape) for flip, one in seen.encoded.items()}, shape)
         self._steps: list[_Step] = []
 
     @property
@@ -114,13 +109,62 @@ class OpenImage:
         """The mask as it stands; none before the first."""
         return self._steps[-1].result if self._steps else None
 
+    @property
+    def given(self) -> tuple[NDArray[np.float32], NDArray[np.int64], UserBox | None]:
+        """Clicks `[P, 2]` with their labels `[P]`, and the box, behind the mask as it stands."""
+        last = self._steps[-1] if self._steps else None
+        return (last.points, last.labels, last.box) if last else (_NO_POINTS, _NO_LABELS, None)
+
+    @property
+    def is_corrected(self) -> bool:
+        """Whether a person gave or drew anything behind the mask as it stands."""
+        return bool(self._steps) and self._steps[-1].by_person
+
+    @property
+    def steps(self) -> int:
+        """How many masks there were, the one as it stands included; `undo` goes back by one."""
+        return len(self._steps)
+
+    def start_from(self, found: AutomaticMask, finished: FinishedMask | None) -> Segmentation:
+        """Take over a mask that was found on this image without a prompt, as if `segment` had found it.
+
+        Args:
+            found: The mask.
+            finished: The same at the size of the original.
+        """
+        result = self._result(finished, found.prompt, self._model.confidence(found.score), self._started_clock())
+        self._steps = [_Step(_NO_POINTS, _NO_LABELS, None, found.logits, result)]
+        return result
+
+    def draw(self, mask: NDArray[np.bool_]) -> Segmentation:
+        """Take a mask that a person drew, exactly as it is; earlier clicks no longer count, and later ones refine it.
+
+        Args:
+            mask: `[height, width]` at the original size; an empty one says that there is no lesion.
+
+        Raises:
+            PromptError: If its size is not that of the image.
+        """
+        if mask.shape != (self.height, self.width):
+            raise PromptError(
+                f"the mask has {mask.shape[1]} × {mask.shape[0]} pixels, the image {self.width} × {self.height}"
+            )
+        clock = self._started_clock()
+        with clock("mask"):
+            finished = finished_by_hand(mask)
+        coverage = cv2.resize(mask.astype(np.float32), self._decode.shape[::-1], interpolation=cv2.INTER_AREA)
+        logits = np.asarray((coverage - 0.5) * 2 * _DRAWN_LOGIT, np.float32)
+        result = self._result(finished, "drawn by hand", None, clock)
+        self._steps.append(_Step(_NO_POINTS, _NO_LABELS, None, logits, result, by_person=True))
+        return result
+
     def segment(self) -> Segmentation:
         """Find the lesion without a prompt. Forgets clicks and box; `refine` goes on from here."""
         clock = self._started_clock()
         finished, confidence, logits, prompt = None, None, None, ""
         if self._gate.is_skin or not self._options.gate:
             with clock("segment"):
-                found = self._model.find_lesion(self._rgb, self._small, self._view, self._decode, self._flips)
+                found = self._model.find_lesion(self.rgb, self._small, self._view, self._decode, self._flips)
             with clock("mask"):
                 logits, prompt = found.logits, found.prompt
                 finished = None if logits is None else self._finish(logits, _NO_POINTS, _NO_LABELS)
@@ -142,8 +186,8 @@ class OpenImage:
         Raises:
             PromptError: If clicks or box lie outside the image or do not fit together, or there are none at all.
         """
-        where, kinds = self._checked_clicks(points, labels)
-        box = None if box is None else self._checked_box(box)
+        where, kinds = check_clicks(points, labels, self.width, self.height)
+        box = None if box is None else box_inside(box, self.width, self.height)
         clock = self._started_clock()
         previous = None
         if self._steps:
@@ -158,7 +202,7 @@ class OpenImage:
         with clock("mask"):
             finished = self._finish(logits, where, kinds)
         result = self._result(finished, prompt, confidence, clock)
-        self._steps.append(_Step(where, kinds, box, logits, result))
+        self._steps.append(_Step(where, kinds, box, logits, result, by_person=True))
         return result
 
     def undo(self) -> Segmentation | None:
@@ -178,7 +222,7 @@ class OpenImage:
     def picture(self) -> Image:
         """The image, and beside it the outline of the mask as it stands, `[h, w, 3]`."""
         mask = self.result.mask if self.result else None
-        return side_by_side(self._rgb, mask=mask, captions=("image", "lesion mask", ""))
+        return side_by_side(self.rgb, mask=mask, captions=("image", "lesion mask", ""))
 
     def _started_clock(self) -> Clock:
         """For the first mask, the clock with the way to it; for later ones, a new one."""
@@ -213,7 +257,7 @@ class OpenImage:
         self, logits: NDArray[np.float32], points: NDArray[np.float32], labels: NDArray[np.int64]
     ) -> FinishedMask | None:
         return finish_mask(
-            snap_to_edges(logits, self._rgb) if self._options.edges else logits,
+            snap_to_edges(logits, self.rgb) if self._options.edges else logits,
             self.width,
             self.height,
             further_pieces=FURTHER_PIECE_SHARE if self._options.pieces == "several" else None,
@@ -238,57 +282,3 @@ class OpenImage:
             timings_ms=clock.milliseconds,
             bundle=self._fingerprint,
         )
-
-    def _checked_clicks(
-        self, points: ArrayLike, labels: ArrayLike | None
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        try:
-            where = np.asarray(points, np.float32)
-            kinds = np.ones(len(where), np.int64) if labels is None else np.asarray(labels, np.int64)
-        except (TypeError, ValueError):
-            raise PromptError("points: expected pairs of numbers, x and y in pixels, and labels 0 or 1") from None
-        if not where.size:
-            where = _NO_POINTS
-        if where.ndim != 2 or where.shape[1] != 2:
-            raise PromptError(f"points: expected pairs of x and y, got an array of shape {where.shape}")
-        if kinds.shape != (len(where),):
-            raise PromptError(f"{len(where)} points need as many labels, got {kinds.size}")
-        if not np.isin(kinds, (0, 1)).all():
-            raise PromptError(f"labels: expected 1 for lesion and 0 for background, got {sorted(set(kinds.tolist()))}")
-        for x, y in where.tolist():
-            if not (-0.5 <= x < self.width - 0.5 and -0.5 <= y < self.height - 0.5):
-                raise PromptError(
-                    f"the click {x:g},{y:g} lies outside the image; x goes from 0 to {self.width - 1}, y from 0 to "
-                    f"{self.height - 1}"
-                )
-        return where, kinds
-
-    def _checked_box(self, box: UserBox) -> UserBox:
-        left, top, right, bottom = check_box(box)
-        if not (left < self.width and right > 0 and top < self.height and bottom > 0):
-            raise PromptError(
-                f"the box {','.join(f'{side:g}' for side in box)} lies outside the image of {self.width} × "
-                f"{self.height} pixels"
-            )
-        return max(left, 0.0), max(top, 0.0), min(right, float(self.width)), min(bottom, float(self.height))
-
-
-def check_box(box: Sequence[float]) -> UserBox:
-    """A box whose sides are numbers in order.
-
-    Args:
-        box: Left, top, right, bottom in pixels.
-
-    Raises:
-        PromptError: If they are not.
-    """
-    try:
-        left, top, right, bottom = (float(side) for side in box)
-    except (TypeError, ValueError):
-        raise PromptError(f"box: expected four numbers, left, top, right and bottom, got {box!r}") from None
-    if not (np.isfinite([left, top, right, bottom]).all() and left < right and top < bottom):
-        raise PromptError(
-            f"the box {left:g},{top:g},{right:g},{bottom:g} is empty; left must be smaller than right, and top smaller "
-            "than bottom"
-        )
-    return left, top, right, bottom

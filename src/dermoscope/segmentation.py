@@ -22,7 +22,7 @@ class Segmentation:
     Attributes:
         mask: `[height, width]` bool at the original size, or none where no lesion was found.
         prompt: Name of the prompt behind the mask, such as `saliency box` or `clicks`; empty without a mask.
-        confidence: Expected Dice overlap with the true mask, 0 to 1; none without a mask.
+        confidence: Expected Dice overlap with the true mask, 0 to 1; none without a mask, or for one drawn by hand.
         area_fraction: Share of the image inside the mask, 0 to 1.
         box: Left, top, right, bottom in pixels of the original image; right and bottom are exclusive; none without a
             mask.

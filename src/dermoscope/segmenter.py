@@ -9,9 +9,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from dermoscope.bundle import Bundle
 from dermoscope.engine import EngineName, Precision
-from dermoscope.images import MAX_PIXELS
-from dermoscope.mask_model import MaskModel
-from dermoscope.open_image import MaskOptions, OpenImage, PromptError, UserBox
+from dermoscope.images import MAX_PIXELS, field_of_view, working_copy
+from dermoscope.mask_model import Clock, MaskModel, SeenImage, decoded
+from dermoscope.open_image import MaskOptions, OpenImage
+from dermoscope.segment.flips import Flip, flip_pixels
+from dermoscope.segment.user_prompts import PromptError, UserBox
 from dermoscope.segmentation import Segmentation
 
 Image = NDArray[np.uint8]
@@ -62,6 +64,7 @@ class Segmenter:
         points: ArrayLike | None = None,
         labels: ArrayLike | None = None,
         box: UserBox | None = None,
+        frame: int = 1,
     ) -> Segmentation:
         """Segment one image: by itself, or from clicks and a box if any are given.
 
@@ -70,28 +73,41 @@ class Segmenter:
             points: Clicks `[P, 2]`, x and y in pixels of the original image.
             labels: `[P]`, 1 on the lesion and 0 on the background; all 1 if left out.
             box: Left, top, right, bottom in pixels of the original image.
+            frame: Which frame of a DICOM file, from 1.
 
         Raises:
             ImageError: If the source cannot be read as an image.
             PromptError: If clicks or box lie outside the image or do not fit together.
         """
-        image = self.open(source)
+        image = self.open(source, frame=frame)
         if points is None and box is None:
             if labels is not None:
                 raise PromptError("labels without points; give the points that they belong to")
             return image.segment()
         return image.refine(() if points is None else points, labels, box=box)
 
-    def open(self, source: str | Path | bytes | Image) -> OpenImage:
+    def open(self, source: str | Path | bytes | Image, *, frame: int = 1) -> OpenImage:
         """Decode and encode one image and keep it, so that every mask after that takes the decoder only.
 
         Args:
             source: A file, the bytes of one, or an RGB image `[H, W, 3]` uint8.
+            frame: Which frame of a DICOM file, from 1.
 
         Raises:
             ImageError: If the source cannot be read as an image.
         """
-        return OpenImage(self.bundle, self._model, source, self.options, self._max_pixels)
+        clock = Clock()
+        with clock("decode"):
+            image = decoded(source, self._max_pixels, frame)
+            small = working_copy(image.rgb)
+            view = field_of_view(small)
+        with clock("encode"):
+            flips: tuple[Flip, ...] = ("original", "hflip") if self.options.flips else ("original",)
+            encoded = {flip: self._model.encode(flip_pixels(image.rgb, flip)) for flip in flips}
+            gate = self._model.judge_skin(encoded["original"])
+        return OpenImage(
+            self.bundle, self._model, SeenImage(image, small, view, encoded, gate), self.options, clock=clock
+        )
 
 
 def load_segmenter(

@@ -80,7 +80,7 @@ class FakeAnalyzer:
     most_at_once: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def analyze(self, source: Path, *, image_id: str, path: str, picture: bool) -> FakeOutcome:
+    def analyze(self, source: Path, *, image_id: str, path: str, frame: int, picture: bool) -> FakeOutcome:  # noqa: ARG002
         """Analyse one fake image."""
         with self._lock:
             self.calls[source.name] += 1

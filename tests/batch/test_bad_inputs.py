@@ -24,9 +24,9 @@ class DecodingAnalyzer:
 
     bundle = FakeBundle()
 
-    def analyze(self, source: Path, *, image_id: str, path: str, picture: bool) -> FakeOutcome:
+    def analyze(self, source: Path, *, image_id: str, path: str, frame: int, picture: bool) -> FakeOutcome:
         """Analyse one image."""
-        return outcome_of(decode(source).rgb.tobytes(), image_id, path, picture=picture, bundle="b")
+        return outcome_of(decode(source, frame=frame).rgb.tobytes(), image_id, path, picture=picture, bundle="b")
 
 
 @pytest.fixture(scope="module")

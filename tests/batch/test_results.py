@@ -20,6 +20,7 @@ from dermoscope.batch.results import (
     encode_picture,
     read_results,
     recover_lines,
+    table_of,
     write_csv,
 )
 from tests.batch.fake_analyzer import outcome_of
@@ -180,3 +181,11 @@ def test_a_failed_table_leaves_the_old_one(tmp_path: Path) -> None:
 def test_lines_are_json_objects_of_the_record(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "results.jsonl", [analysis("a")])
     assert json.loads(path.read_text()) == analysis("a").to_dict()
+
+
+def test_a_table_in_memory_is_that_of_the_file(tmp_path: Path) -> None:
+    records = [Analysis.failed("=x", "=x.jpg", "is empty"), analysis("a"), analysis("ü")]
+    for masks in (True, False):
+        write_csv(write_lines(tmp_path / f"{masks}.jsonl", records), tmp_path / f"{masks}.csv", masks=masks)
+        assert table_of(records, masks=masks).encode() == (tmp_path / f"{masks}.csv").read_bytes()
+    assert table_of(records[:1], masks=True).splitlines()[1].startswith("'=x,'=x.jpg,failed,")

@@ -316,7 +316,7 @@ def test_a_full_disk_ends_the_run_with_the_folder_s_name(tmp_path: Path, monkeyp
                 raise OSError(errno.ENOSPC, "No space left on device")
         real(path, data)
 
-    monkeypatch.setattr("dermoscope.batch.run.replace_file", replace_file)
+    monkeypatch.setattr("dermoscope.batch.worker.replace_file", replace_file)
     with pytest.raises(OutputError, match=r"cannot write to .*: No space left on device; free some space and run"):
         analyze_batch([tmp_path / "in"], tmp_path / "out", FakeAnalyzer())
     monkeypatch.undo()

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from dermoscope.images import ImageError, decode
-from dermoscope.images.decode import _quiet_pillow
+from dermoscope.images.quiet import quiet_readers
 from tests.images.files import HEIGHT, WIDTH, encoded, grey_tiff, jpeg_with_scans, picture, png_header, webp_canvas
 
 CUT = "is cut short"
@@ -162,11 +162,11 @@ def test_threads_take_turns_with_the_warning_filters() -> None:
     entered = threading.Event()
 
     def enter() -> None:
-        with _quiet_pillow():
+        with quiet_readers():
             entered.set()
 
     other = threading.Thread(target=enter)
-    with _quiet_pillow():
+    with quiet_readers():
         other.start()
         assert not entered.wait(0.1)
     other.join()

@@ -16,7 +16,7 @@ from tests.images.files import HEIGHT, WIDTH, picture
 
 CUT = "is cut short"
 DAMAGED = "is damaged"
-UNREADABLE = "JPEG, PNG, WebP, TIFF and BMP are read"
+UNREADABLE = "JPEG, PNG, WebP, TIFF, BMP and DICOM are read"
 REASONS = {
     "empty": "is empty",
     "one byte": UNREADABLE,
@@ -60,7 +60,7 @@ REASONS = {
     "GIF named jpg": "is a GIF",
     "HEIC": "is a HEIC image",
     "video": "is a video",
-    "DICOM": "is a DICOM file",
+    "DICOM": "stores its pixels in a way that is not read (transfer syntax none)",
     "JPEG 2000": "is a JPEG 2000 image",
     "Photoshop document": "is a Photoshop document",
     "SVG": "is an SVG drawing",

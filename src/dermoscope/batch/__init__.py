@@ -5,7 +5,8 @@ from dermoscope.batch.errors import BatchUsageError, OutputError
 from dermoscope.batch.inputs import count_inputs, find_inputs
 from dermoscope.batch.protocols import ImageAnalyzer
 from dermoscope.batch.results import Totals, read_results
-from dermoscope.batch.run import BatchSummary, Failure, Progress
+from dermoscope.batch.run import BatchSummary, Progress
+from dermoscope.batch.worker import Failure
 
 __all__ = [
     "BatchSummary",

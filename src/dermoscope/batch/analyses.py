@@ -9,8 +9,10 @@ from pathlib import Path
 from dermoscope.batch.inputs import BatchInput
 from dermoscope.batch.protocols import ImageAnalyzer
 from dermoscope.batch.results import ANALYSES
-from dermoscope.batch.run import Answer, BatchSummary, Progress, run_batch
+from dermoscope.batch.run import BatchSummary, Progress, run_batch
 from dermoscope.batch.run_record import Option
+from dermoscope.batch.worker import Answer
+from dermoscope.dicom import ModelName, dicom_results
 
 
 def analyze_batch(
@@ -18,9 +20,11 @@ def analyze_batch(
     out: Path,
     analyzer: ImageAnalyzer,
     *,
+    frame: int = 1,
     jobs: int = 1,
     pictures: bool = True,
     masks: bool = True,
+    dicom: bool = False,
     settings: Mapping[str, Option] | None = None,
     overwrite: bool = False,
     stop: threading.Event | None = None,
@@ -36,9 +40,11 @@ def analyze_batch(
         paths: Files, folders and patterns.
         out: The results folder; is made if need be.
         analyzer: Analyses one image.
+        frame: Which frame of DICOM files, from 1.
         jobs: Worker threads; as many images are in memory at once.
         pictures: Whether to write `pictures/<image_id>.png`.
         masks: Whether to write `masks/<image_id>.png`.
+        dicom: Whether to write `dicom/<image_id>.seg.dcm` and `dicom/<image_id>.sr.dcm` for images that are DICOM.
         settings: How the analyzer was set up, where that changes results; recorded and compared like the options.
         overwrite: Whether to remove results that are there.
         stop: When set, the images in work are finished, the rest is left for the next run.
@@ -48,10 +54,14 @@ def analyze_batch(
         BatchUsageError: If the arguments cannot work, or the folder holds something that these results do not go with.
         OutputError: If the folder cannot be written; what was written stays, and the next run goes on from there.
     """
+    model = ModelName(analyzer.bundle.name, analyzer.bundle.fingerprint)
 
     def work(found: BatchInput, image_id: str) -> Answer:
-        outcome = analyzer.analyze(Path(found.path), image_id=image_id, path=found.name, picture=pictures)
-        return Answer(outcome.analysis, outcome.mask, outcome.picture)
+        outcome = analyzer.analyze(Path(found.path), image_id=image_id, path=found.name, frame=frame, picture=pictures)
+        files = {}
+        if dicom:
+            files = dicom_results(found.path, model, mask=outcome.mask, analysis=outcome.analysis, frame=frame)
+        return Answer(outcome.analysis, outcome.mask, outcome.picture, files)
 
     return run_batch(
         paths,
@@ -62,7 +72,8 @@ def analyze_batch(
         jobs=jobs,
         pictures=pictures,
         masks=masks,
-        settings=settings,
+        dicom=dicom,
+        settings={"frame": frame, **(settings or {})},
         overwrite=overwrite,
         stop=stop,
         on_progress=on_progress,

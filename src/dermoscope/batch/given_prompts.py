@@ -26,7 +26,7 @@ from dermoscope.batch.image_ids import image_id_of
 from dermoscope.batch.inputs import BatchInput, find_inputs
 from dermoscope.data.problems import ManifestError
 from dermoscope.data.tables import Row, open_table
-from dermoscope.open_image import PromptError, UserBox, check_box
+from dermoscope.segment.user_prompts import PromptError, UserBox, check_box
 
 _LARGEST_FILE = 256 * 2**20
 _SHOWN = 3

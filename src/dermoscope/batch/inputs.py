@@ -14,17 +14,28 @@ from pathlib import Path
 
 from dermoscope.batch.errors import BatchUsageError
 from dermoscope.files import FORMULA_STARTS
+from dermoscope.images.reading import read_head
+from dermoscope.images.sniffing import readable_format
 
-IMAGE_EXTENSIONS = frozenset({".bmp", ".dib", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-"""What counts as an image inside a folder; a file that is named explicitly is always tried."""
+IMAGE_EXTENSIONS = frozenset(
+    {".bmp", ".dcm", ".dib", ".dicom", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
+)
+"""What counts as an image inside a folder; a file that is named explicitly is always tried.
+
+Hospitals export DICOM files under names without an extension, or under UIDs, whose last number looks like one. Inside a
+folder, files with such names are images if their content says DICOM.
+"""
 
 RESULTS_NAME = "results.jsonl"
 SEGMENTS_NAME = "segments.jsonl"
 LINES_NAMES = (RESULTS_NAME, SEGMENTS_NAME)
 """One of these, and `RUN_NAME`, lie in every results folder."""
 RUN_NAME = "run.json"
-PICTURE_FOLDERS = ("masks", "pictures")
+PICTURE_FOLDERS = ("masks", "pictures", "dicom")
 """Folders of a results folder; a walk does not go into them, so a run never analyses its own output or another's."""
+
+_DICOM_HEAD = 132
+_DICOM_INDEX = "DICOMDIR"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,16 +84,16 @@ def check_paths(paths: Sequence[str | Path]) -> None:
 def find_inputs(paths: Sequence[str | Path]) -> Iterator[BatchInput]:
     """Yield every input; one that is reached twice is yielded twice.
 
-    Folders are searched to any depth for files with one of `IMAGE_EXTENSIONS`; hidden files and folders, links to
-    folders, and the masks and pictures of a results folder are left out. A folder without an image comes as an input
-    with that `problem`.
+    Folders are searched to any depth for files with one of `IMAGE_EXTENSIONS`, and for DICOM files without an
+    extension; hidden files and folders, links to folders, the index DICOMDIR, and the masks, pictures and DICOM objects
+    of a results folder are left out. A folder without an image comes as an input with that `problem`.
     """
     for path, problem in _walk_all(paths):
         yield BatchInput(path, problem=problem) if problem else _examine(path)
 
 
 def count_inputs(paths: Sequence[str | Path]) -> int:
-    """How many inputs `find_inputs` yields, without looking at the files themselves."""
+    """How many inputs `find_inputs` yields, without looking at the date and size of each."""
     return sum(1 for _ in _walk_all(paths))
 
 
@@ -141,7 +152,9 @@ def _list(folder: str) -> tuple[list[str], list[str]]:
                 folders.append(entry.name)
             elif entry.name in (*LINES_NAMES, RUN_NAME):
                 marks.add(entry.name)
-            elif _has_image_extension(entry.name) and not (entry.is_symlink() and _is_folder(entry.path)):
+            elif entry.is_symlink() and _is_folder(entry.path):
+                continue
+            elif _has_image_extension(entry.name) or _is_nameless_dicom(entry):
                 files.append(entry.name)
     if RUN_NAME in marks and len(marks) > 1:
         folders = [name for name in folders if name not in PICTURE_FOLDERS]
@@ -154,6 +167,13 @@ def _is_folder(path: str) -> bool:
 
 def _has_image_extension(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in IMAGE_EXTENSIONS  # noqa: PTH122  (a million names: no Path each)
+
+
+def _is_nameless_dicom(entry: os.DirEntry[str]) -> bool:
+    extension = os.path.splitext(entry.name)[1][1:]  # noqa: PTH122
+    if (extension and not extension.isdecimal()) or entry.name.upper() == _DICOM_INDEX:
+        return False
+    return readable_format(read_head(entry.path, _DICOM_HEAD)) == "DICOM"
 
 
 def _examine(path: str) -> BatchInput:

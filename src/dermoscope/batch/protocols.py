@@ -64,5 +64,5 @@ class ImageAnalyzer(Protocol):
     def bundle(self) -> ModelIdentity:
         """The model it runs."""
 
-    def analyze(self, source: Path, *, image_id: str, path: str, picture: bool) -> AnalyzedImage:
+    def analyze(self, source: Path, *, image_id: str, path: str, frame: int, picture: bool) -> AnalyzedImage:
         """Analyse one file. Whatever it raises becomes the reason in that image's row."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -200,14 +200,31 @@ def write_csv(lines: Path, table: Path, *, masks: bool, kind: ResultKind | None 
         writer = csv.DictWriter(stream, _columns(lines, kind))
         writer.writeheader()
         for record in _read_lines(lines, kind.parse):
-            row = record.to_row() | ({} if masks else {"mask": None})
-            writer.writerow(
-                {name: guard_formula(value) if isinstance(value, str) else value for name, value in row.items()}
-            )
+            writer.writerow(_row(record, masks=masks))
             is_done = record.status is Status.DONE
             for name in ("images", *(("done", *kind.counts(record)) if is_done else ("failed",))):
                 totals[name] += 1
     return Totals(**totals)
+
+
+def table_of(records: Sequence[ImageRecord], *, masks: bool) -> str:
+    """The table of a few records in memory, as `write_csv` writes it.
+
+    Args:
+        records: At least one.
+        masks: Whether mask files go with it; if not, the column `mask` stays empty.
+    """
+    stream = io.StringIO(newline="")
+    first = next((record for record in records if record.status is Status.DONE), records[0])
+    writer = csv.DictWriter(stream, list(first.to_row()))
+    writer.writeheader()
+    writer.writerows(_row(record, masks=masks) for record in records)
+    return stream.getvalue()
+
+
+def _row(record: ImageRecord, *, masks: bool) -> dict[str, str | int | float | bool | None]:
+    row = record.to_row() | ({} if masks else {"mask": None})
+    return {name: guard_formula(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
 def _counts_of_analysis(analysis: Analysis) -> Iterator[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import threading
 import time
 from collections import deque
@@ -12,40 +11,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from dermoscope.batch.errors import BatchUsageError
-from dermoscope.batch.files import replace_file, writing_to
-from dermoscope.batch.inputs import PICTURE_FOLDERS, BatchInput, check_paths, find_inputs
+from dermoscope.batch.inputs import BatchInput, check_paths, find_inputs
 from dermoscope.batch.ledger import Claim, Ledger, State
-from dermoscope.batch.protocols import ImageRecord, ModelIdentity
-from dermoscope.batch.results import (
-    ResultKind,
-    ResultsFile,
-    Totals,
-    drop_lines,
-    encode_line,
-    encode_mask,
-    encode_picture,
-    recover_lines,
-    write_csv,
-)
+from dermoscope.batch.protocols import ModelIdentity
+from dermoscope.batch.results import ResultKind, ResultsFile, Totals, drop_lines, recover_lines, write_csv
 from dermoscope.batch.run_record import Option, RunRecord, RunState, prepare_folder, remove_results
-from dermoscope.images import ImageError
+from dermoscope.batch.worker import Failure, Result, Work, Worker
 
 # Finished images that wait for a slow one before them cost only their record; images in memory are one a worker.
 _QUEUE_PER_JOB = 8
-_LONGEST_REASON = 500
 _FAILURES_KEPT = 10
-
-
-@dataclass(frozen=True)
-class Failure:
-    """An input that could not be done."""
-
-    path: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -90,31 +66,6 @@ class BatchSummary:
     totals: Totals | None
 
 
-@dataclass(frozen=True, eq=False)
-class Answer:
-    """What there is to write about one image.
-
-    Attributes:
-        record: Its line.
-        mask: `[H, W]` at the original size, or none.
-        picture: `[h, w, 3]` RGB, or none.
-    """
-
-    record: ImageRecord
-    mask: NDArray[np.bool_] | None
-    picture: NDArray[np.uint8] | None
-
-
-Work = Callable[[BatchInput, str], Answer]
-"""Does one image with a given image id; is called from several threads. What it raises is the reason in its row."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Result:
-    line: bytes
-    failure: Failure | None
-
-
 def run_batch(
     paths: Sequence[str | Path],
     out: Path,
@@ -125,6 +76,7 @@ def run_batch(
     jobs: int,
     pictures: bool,
     masks: bool,
+    dicom: bool,
     settings: Mapping[str, Option] | None,
     overwrite: bool,
     stop: threading.Event | None,
@@ -145,6 +97,7 @@ def run_batch(
         jobs: Worker threads; as many images are in memory at once.
         pictures: Whether pictures are written.
         masks: Whether masks are written.
+        dicom: Whether DICOM objects are written.
         settings: What else decides what a result looks like; recorded and compared.
         overwrite: Whether to remove results that are there.
         stop: When set, the images in work are finished, the rest is left for the next run.
@@ -161,7 +114,7 @@ def run_batch(
     record = RunRecord.begin(
         bundle=model.fingerprint,
         bundle_name=model.name,
-        options={"pictures": pictures, "masks": masks, **(settings or {})},
+        options={"pictures": pictures, "masks": masks, "dicom": dicom, **(settings or {})},
         inputs=tuple(BatchInput(os.fspath(path)).name for path in paths),
     )
     record = prepare_folder(out, record, overwrite=overwrite)
@@ -173,7 +126,7 @@ def run_batch(
             remove_results(out)
         record.write(out)
         ledger.recover(recover_lines(lines))
-        worker = _Worker(kind, work, out, pictures=pictures, masks=masks)
+        worker = Worker(kind, work, out, pictures=pictures, masks=masks, dicom=dicom)
         with ResultsFile(lines) as results:
             run = _Run(ledger, results, worker, on_progress or (lambda _: None))
             interrupted = run.walk(paths, jobs, stop or threading.Event())
@@ -203,14 +156,14 @@ class _Run:
 
     ledger: Ledger
     results: ResultsFile
-    worker: _Worker
+    worker: Worker
     on_progress: Callable[[Progress], None]
     progress: Progress = field(default_factory=Progress)
     failures: list[Failure] = field(default_factory=list)
 
     def walk(self, paths: Sequence[str | Path], jobs: int, stop: threading.Event) -> bool:
         """Take every input to its line, and say whether `stop` came before the last one."""
-        queue: deque[tuple[Claim, Future[_Result]]] = deque()
+        queue: deque[tuple[Claim, Future[Result]]] = deque()
         left_out = False
         pool = ThreadPoolExecutor(jobs, thread_name_prefix="batch")
         try:
@@ -236,7 +189,7 @@ class _Run:
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _write(self, claim: Claim, future: Future[_Result]) -> None:
+    def _write(self, claim: Claim, future: Future[Result]) -> None:
         result = future.result()
         self.results.append(result.line)
         self.ledger.finish(claim, done=result.failure is None)
@@ -248,51 +201,3 @@ class _Run:
         now = self.progress
         self.progress = Progress(now.seen + 1, now.done + done, now.failed + failed, now.skipped + skipped)
         self.on_progress(self.progress)
-
-
-class _Worker:
-    """A worker thread's side: one image from its file to its mask, its picture and its line."""
-
-    def __init__(self, kind: ResultKind, work: Work, out: Path, *, pictures: bool, masks: bool) -> None:
-        self._kind = kind
-        self._work = work
-        self._masks = masks
-        self._mask_folder, self._picture_folder = (out / name for name in PICTURE_FOLDERS)
-        with writing_to(out):
-            for folder, wanted in ((self._mask_folder, masks), (self._picture_folder, pictures)):
-                if wanted:
-                    folder.mkdir(exist_ok=True)
-
-    def __call__(self, claim: Claim) -> _Result:
-        image_id, name = claim.image_id, claim.input.name
-        mask, picture = None, None
-        failure = None
-        try:
-            if claim.input.problem:
-                raise ImageError(name, claim.input.problem)
-            answer = self._work(claim.input, image_id)
-            line = encode_line(answer.record)
-            mask = None if answer.mask is None or not self._masks else encode_mask(answer.mask)
-            picture = None if answer.picture is None else encode_picture(answer.picture)
-        except Exception as error:  # whatever a stranger's file sets off, it stops at this image
-            failure = Failure(name, _reason(error))
-            line = encode_line(self._kind.failed(image_id, name, failure.reason))
-        self._store(self._mask_folder / f"{image_id}.png", mask)
-        self._store(self._picture_folder / f"{image_id}.png", picture)
-        return _Result(line, failure)
-
-    @staticmethod
-    def _store(path: Path, data: bytes | None) -> None:
-        """Write the file, or remove what an earlier result of the same image left there."""
-        if data is not None:
-            replace_file(path, data)
-        else:
-            with writing_to(path.parent):
-                path.unlink(missing_ok=True)
-
-
-def _reason(error: Exception) -> str:
-    """One line that says why, with the error's type where its message was not written for users."""
-    text = error.reason if isinstance(error, ImageError) else f"{type(error).__name__}: {error}"
-    line = re.sub(r"[\s\x00-\x1f\x7f]+", " ", text.encode("utf-8", "backslashreplace").decode()).strip(" :")
-    return line if len(line) <= _LONGEST_REASON else f"{line[: _LONGEST_REASON - 1]}…"

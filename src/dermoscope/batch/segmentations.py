@@ -12,10 +12,12 @@ from dermoscope.batch.coco import COCO_NAME, write_coco
 from dermoscope.batch.given_prompts import GivenPrompt
 from dermoscope.batch.inputs import BatchInput
 from dermoscope.batch.results import SEGMENTATIONS
-from dermoscope.batch.run import Answer, BatchSummary, Progress, run_batch
+from dermoscope.batch.run import BatchSummary, Progress, run_batch
 from dermoscope.batch.run_record import Option
+from dermoscope.batch.worker import Answer
+from dermoscope.dicom import ModelName, dicom_results
 from dermoscope.images import ImageError
-from dermoscope.open_image import PromptError
+from dermoscope.segment.user_prompts import PromptError
 from dermoscope.segmenter import Segmenter
 
 TASK = "segment"
@@ -28,8 +30,10 @@ def segment_batch(
     segmenter: Segmenter,
     *,
     prompts: Mapping[bytes, GivenPrompt] | None = None,
+    frame: int = 1,
     jobs: int = 1,
     pictures: bool = False,
+    dicom: bool = False,
     settings: Mapping[str, Option] | None = None,
     overwrite: bool = False,
     stop: threading.Event | None = None,
@@ -45,8 +49,10 @@ def segment_batch(
         out: The results folder; is made if need be.
         segmenter: Segments one image.
         prompts: Clicks and boxes by the `location` of their input, see `match_prompts`; the others are found without.
+        frame: Which frame of DICOM files, from 1.
         jobs: Worker threads; as many images are in memory at once.
         pictures: Whether to write `pictures/<image_id>.png`.
+        dicom: Whether to write `dicom/<image_id>.seg.dcm` for images that are DICOM.
         settings: How the segmenter was set up, where that changes results; recorded and compared like its options.
         overwrite: Whether to remove results that are there.
         stop: When set, the images in work are finished, the rest is left for the next run.
@@ -57,15 +63,20 @@ def segment_batch(
         OutputError: If the folder cannot be written; what was written stays, and the next run goes on from there.
     """
     given = prompts or {}
+    model = ModelName(segmenter.bundle.name, segmenter.bundle.fingerprint)
 
     def work(found: BatchInput, image_id: str) -> Answer:
-        image = segmenter.open(found.path)
+        image = segmenter.open(found.path, frame=frame)
         prompt = given.get(found.location)
         try:
             result = image.refine(prompt.points, prompt.labels, box=prompt.box) if prompt else image.segment()
         except PromptError as error:
             raise ImageError(found.name, str(error)) from error
-        return Answer(result.to_record(image_id, found.name), result.mask, image.picture() if pictures else None)
+        files = {}
+        if dicom:
+            files = dicom_results(found.path, model, mask=result.mask, frame=frame, is_prompted=prompt is not None)
+        record = result.to_record(image_id, found.name)
+        return Answer(record, result.mask, image.picture() if pictures else None, files)
 
     summary = run_batch(
         paths,
@@ -76,7 +87,14 @@ def segment_batch(
         jobs=jobs,
         pictures=pictures,
         masks=True,
-        settings={"task": TASK, **asdict(segmenter.options), "prompts": _digest(given), **(settings or {})},
+        dicom=dicom,
+        settings={
+            "task": TASK,
+            **asdict(segmenter.options),
+            "prompts": _digest(given),
+            "frame": frame,
+            **(settings or {}),
+        },
         overwrite=overwrite,
         stop=stop,
         on_progress=on_progress,

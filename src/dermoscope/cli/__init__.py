@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from cyclopts import App, CycloptsError, Parameter
 
 from dermoscope import __version__
-from dermoscope.cli import analyze, compare, embed, evaluate, export, info, segment, similar, train
+from dermoscope.cli import analyze, compare, embed, evaluate, export, info, segment, serve, similar, train
 from dermoscope.cli.cases import cases
 from dermoscope.cli.data import data
 from dermoscope.cli.exits import ExitCode
@@ -26,6 +26,7 @@ app = App(
 _COMMANDS = (
     analyze.analyze,
     segment.segment,
+    serve.serve,
     data,
     embed.embed,
     train.train,

@@ -24,6 +24,8 @@ def analyze(
     /,
     *,
     out: Path = Path("dermoscope-results"),
+    frame: int = 1,
+    dicom: Switch = False,
     bundle: Path | None = None,
     jobs: int | None = None,
     no_pictures: Switch = False,
@@ -50,6 +52,9 @@ def analyze(
     Args:
         paths: Files, folders (searched to any depth) and quoted patterns; ** stands for any folders.
         out: Folder for the results.
+        frame: Which frame of DICOM files with several, counted from 1.
+        dicom: Write results of DICOM images as DICOM, too: dicom/<image_id>.seg.dcm, the mask, and .sr.dcm, the
+            findings. They name the patient as the image does; nothing else that is written does.
         bundle: Folder of a model bundle; by default the model inside the package.
         jobs: Images analysed at once; by default one for a handful of images, else one per core, at most four.
         no_pictures: Draw no pictures, which is faster.
@@ -67,6 +72,7 @@ def analyze(
     from dermoscope.batch.inputs import check_paths
     from dermoscope.bundle import BundleError
     from dermoscope.cli.progress import progress_display
+    from dermoscope.dicom import DicomExtraError, require_highdicom
     from dermoscope.engine import EngineError, available_engines
     from dermoscope.images import MAX_PIXELS
     from dermoscope.report import write_report
@@ -74,6 +80,8 @@ def analyze(
     limit = MAX_PIXELS if max_pixels is None else max_pixels
     report = None if no_report else out / "report.html"
     try:
+        if dicom:
+            require_highdicom()
         check_paths(paths)
         if jobs is None:
             jobs = jobs_for(paths)
@@ -88,6 +96,8 @@ def analyze(
                 paths,
                 out,
                 analyzer,
+                frame=frame,
+                dicom=dicom,
                 jobs=jobs,
                 pictures=not no_pictures,
                 masks=not no_masks,
@@ -100,7 +110,7 @@ def analyze(
             write_report(out / "results.jsonl", report, bundle=analyzer.bundle.describe())
     except BatchUsageError as error:
         return fail(str(error), ExitCode.USAGE)
-    except (OutputError, BundleError, EngineError) as error:
+    except (OutputError, BundleError, EngineError, DicomExtraError) as error:
         return fail(str(error))
     code = code_of(summary)
     if json:

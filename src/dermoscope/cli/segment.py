@@ -35,6 +35,8 @@ def segment(
     flips: Switch = False,
     gate: Switch = False,
     pictures: Switch = False,
+    frame: int = 1,
+    dicom: Switch = False,
     bundle: Path | None = None,
     jobs: int | None = None,
     overwrite: Switch = False,
@@ -70,6 +72,9 @@ def segment(
         flips: Average over the image and its mirror image, which takes nearly twice as long.
         gate: Make no mask where the image does not look like skin; without it p_skin is only reported.
         pictures: Draw each image with its outline.
+        frame: Which frame of DICOM files with several, counted from 1.
+        dicom: Write results of DICOM images as DICOM, too: dicom/<image_id>.seg.dcm. It names the
+            patient as the image does; nothing else that is written does.
         bundle: Folder of a model bundle; by default the model inside the package.
         jobs: Images segmented at once; by default one for a handful of images, else one per core, at most four.
         overwrite: Remove earlier results from the output folder first.
@@ -84,6 +89,7 @@ def segment(
     from dermoscope.batch.segmentations import segment_batch
     from dermoscope.bundle import BundleError
     from dermoscope.cli.progress import progress_display
+    from dermoscope.dicom import DicomExtraError, require_highdicom
     from dermoscope.engine import EngineError, available_engines
     from dermoscope.images import MAX_PIXELS
     from dermoscope.open_image import MaskOptions
@@ -91,6 +97,8 @@ def segment(
 
     limit = MAX_PIXELS if max_pixels is None else max_pixels
     try:
+        if dicom:
+            require_highdicom()
         check_paths(paths)
         given = _given(paths, point or [], box, prompts)
         jobs = jobs_for(paths) if jobs is None else jobs
@@ -113,6 +121,8 @@ def segment(
                 out,
                 segmenter,
                 prompts=given,
+                frame=frame,
+                dicom=dicom,
                 jobs=jobs,
                 pictures=pictures,
                 settings=settings,
@@ -122,7 +132,7 @@ def segment(
             )
     except BatchUsageError as error:
         return fail(str(error), ExitCode.USAGE)
-    except (OutputError, BundleError, EngineError) as error:
+    except (OutputError, BundleError, EngineError, DicomExtraError) as error:
         return fail(str(error))
     code = code_of(summary)
     if json:
@@ -139,7 +149,7 @@ def _given(
     """The prompts of the command line, or of the file, by the input that they belong to."""
     from dermoscope.batch import BatchUsageError, find_inputs
     from dermoscope.batch.given_prompts import GivenPrompt, match_prompts, read_prompts
-    from dermoscope.open_image import PromptError, check_box
+    from dermoscope.segment.user_prompts import PromptError, check_box
 
     if prompts is not None:
         if point or box:

@@ -7,10 +7,7 @@ and all metadata stays behind. Whatever is wrong with a file comes out as an `Im
 from __future__ import annotations
 
 import io
-import threading
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -26,6 +23,10 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from dermoscope.images import sniffing
 from dermoscope.images.colour import ColourConversion
+from dermoscope.images.dicom_frames import MOST_JPEG_SCANS, frame_picture
+from dermoscope.images.dicom_header import read_header
+from dermoscope.images.limits import Limits, RefusedError
+from dermoscope.images.quiet import quiet_readers
 from dermoscope.images.reading import MAX_FILE_BYTES, ImageError, printable, read_image_file
 
 MAX_PIXELS = 64_000_000
@@ -39,10 +40,6 @@ MIN_SIDE = 16
 _READERS: Mapping[str, type[ImageFile.ImageFile]] = MappingProxyType(
     {"JPEG": JpegImageFile, "PNG": PngImageFile, "WEBP": WebPImageFile, "TIFF": TiffImageFile, "BMP": BmpImageFile}
 )
-_LARGEST_SIDE = 65_535
-# Every progressive scan walks over all pixels again, and a scan can be a few bytes long: without a limit, a file of
-# 10 MB keeps a decoder busy for hours. Encoders write about 10.
-_MOST_JPEG_SCANS = 100
 # TIFF tiles are decoded whole, however small the image that they are a part of.
 _TILE_WIDTH, _TILE_LENGTH = 322, 323
 _ORIENTATION = 274
@@ -57,8 +54,6 @@ _PLAIN = {
     "image has no pixels": "it holds no pixels",
 }
 
-_warnings_lock = threading.Lock()
-
 
 @dataclass(frozen=True)
 class DecodedImage:
@@ -68,9 +63,10 @@ class DecodedImage:
         rgb: 8-bit sRGB, shape (height, width, 3) divided by `reduction` and rounded up.
         width: Pixels of the original, after its orientation was applied; masks are made at this size.
         height: As `width`.
-        format: `JPEG`, `PNG`, `WEBP`, `TIFF` or `BMP`, by content.
+        format: `JPEG`, `PNG`, `WEBP`, `TIFF`, `BMP` or `DICOM`, by content.
         reduction: 1, or 2, 4 or 8 if a JPEG was decoded at that fraction of its size.
         notes: Sentences about what was left out or made up, such as further frames of an animation.
+        spacing_mm: Distance between rows and between columns in millimetres, where a DICOM file gives it.
     """
 
     rgb: NDArray[np.uint8]
@@ -79,21 +75,24 @@ class DecodedImage:
     format: str
     reduction: int = 1
     notes: tuple[str, ...] = ()
+    spacing_mm: tuple[float, float] | None = None
 
 
 def decode(
     source: Path | str | bytes,
     *,
     name: str = "",
+    frame: int = 1,
     max_pixels: int = MAX_PIXELS,
     max_side: int | None = None,
     min_side: int = MIN_SIDE,
     max_bytes: int = MAX_FILE_BYTES,
 ) -> DecodedImage:
-    """Decode a JPEG, PNG, WebP, TIFF or BMP image into 8-bit sRGB.
+    """Decode a JPEG, PNG, WebP, TIFF, BMP or DICOM image into 8-bit sRGB.
 
     Orientation is applied, an embedded colour profile is converted to sRGB, transparency is laid on mid-grey, 16 bits
-    become 8, and of an animation or a file of several pages the first is taken. Metadata is dropped.
+    become 8, and of an animation or a file of several pages the first is taken. Metadata is dropped. DICOM needs the
+    extra `dicom`, see `dermoscope.images.dicom_header` for what is read.
 
     Example:
         >>> image = decode("lesion.jpg")  # doctest: +SKIP
@@ -103,6 +102,7 @@ def decode(
     Args:
         source: A path, or the content of a file.
         name: What messages call the image; the path if left out.
+        frame: Which frame of a DICOM file, from 1; other files have one.
         max_pixels: Refuse larger images, by their header.
         max_side: Decode a JPEG at 1/2, 1/4 or 1/8 of its size as long as its long side keeps at least this many pixels.
             Other formats come in full. For uses that shrink the image further anyway: it saves time and memory.
@@ -121,9 +121,13 @@ def decode(
     image_format = sniffing.readable_format(data)
     if image_format is None:
         raise ImageError(name, sniffing.describe_unreadable(data))
-    limits = _Limits(max_pixels, min_side)
+    limits = Limits(max_pixels, min_side)
+    if image_format == "DICOM":
+        return _decode_dicom(data, name, limits, frame)
     try:
-        with _quiet_pillow():
+        if frame != 1:
+            raise RefusedError(f"has 1 frame; there is no frame {frame:,}")
+        with quiet_readers():
             image = _open(data, image_format, limits)
         return _decode(image, image_format, max_side)
     except Exception as error:
@@ -131,53 +135,48 @@ def decode(
         raise ImageError(name, _reason(error, image_format)) from error
 
 
-class _RefusedError(ValueError):
-    """The image is whole but not acceptable; the message is the reason."""
-
-
-@dataclass(frozen=True)
-class _Limits:
-    max_pixels: int
-    min_side: int
-
-    def check(self, width: int, height: int) -> None:
-        if width <= 0 or height <= 0:
-            raise _RefusedError("has no pixels")
-        if min(width, height) < self.min_side:
-            raise _RefusedError(
-                f"is too small: {width:,} × {height:,} pixels; each side needs at least {self.min_side}"
-            )
-        if width * height > self.max_pixels or max(width, height) > _LARGEST_SIDE:
-            raise _RefusedError(
-                f"is too large: {width:,} × {height:,} pixels; the limit is {self.max_pixels:,} in all "
-                f"and {_LARGEST_SIDE:,} a side"
-            )
-
-
-def _open(data: bytes, image_format: str, limits: _Limits) -> ImageFile.ImageFile:
+def _open(data: bytes, image_format: str, limits: Limits) -> ImageFile.ImageFile:
     if image_format == "WEBP" and (size := sniffing.webp_size(data)):
         limits.check(*size)  # its reader allocates the canvas as soon as it opens
-    if image_format == "JPEG" and (scans := sniffing.jpeg_scans(data)) > _MOST_JPEG_SCANS:
-        raise _RefusedError(f"has {scans:,} scans, as only files made to stall a decoder do")
+    if image_format == "JPEG" and (scans := sniffing.jpeg_scans(data)) > MOST_JPEG_SCANS:
+        raise RefusedError(f"has {scans:,} scans, as only files made to stall a decoder do")
     image = _READERS[image_format](io.BytesIO(data))
     limits.check(*image.size)
     if isinstance(image, TiffImageFile):
         tile = (image.tag_v2.get(_TILE_WIDTH, 0), image.tag_v2.get(_TILE_LENGTH, 0))
         if tile[0] * tile[1] > limits.max_pixels:
-            raise _RefusedError(f"has tiles of {tile[0]:,} × {tile[1]:,} pixels, more than the image may have")
+            raise RefusedError(f"has tiles of {tile[0]:,} × {tile[1]:,} pixels, more than the image may have")
     return image
+
+
+def _decode_dicom(data: bytes, name: str, limits: Limits, frame: int) -> DecodedImage:
+    try:
+        if Path(name).stem.upper() == "DICOMDIR":
+            raise RefusedError("is a DICOMDIR, a list of other files; name the image files instead")
+        header = read_header(data, limits)
+        picture = frame_picture(data, header, frame)
+        rgb = _to_oriented_rgb(picture, ColourConversion(picture), orientation=1)
+    except (RefusedError, MemoryError) as error:
+        raise ImageError(name, _reason(error, "DICOM")) from None
+    except ImportError as error:
+        raise ImageError(name, f'is a DICOM file; pip install "dermoscope[dicom]" to read it ({error.name})') from None
+    except Exception:
+        # What a library says of such a file may quote it, and with it a patient; so nothing of it goes on from here.
+        raise ImageError(name, "is damaged: the DICOM data cannot be decoded") from None
+    notes = (f"frame {frame:,} of {header.frames:,} was used",) if header.frames > 1 else ()
+    return DecodedImage(rgb, header.columns, header.rows, "DICOM", notes=notes, spacing_mm=header.spacing_mm)
 
 
 def _decode(image: ImageFile.ImageFile, image_format: str, max_side: int | None) -> DecodedImage:
     try:
         conversion = ColourConversion(image)
     except ValueError as error:
-        raise _RefusedError(str(error)) from error
+        raise RefusedError(str(error)) from error
     notes = ["only the first of several frames was used"] if getattr(image, "is_animated", False) else []
     stored = image.size
     reduction = _reduce(image, max_side) if max_side is not None and isinstance(image, JpegImageFile) else 1
     if image_format == "TIFF":
-        with _quiet_pillow():  # it reads its metadata once more while it loads
+        with quiet_readers():  # it reads its metadata once more while it loads
             image.load()
     else:
         image.load()
@@ -201,7 +200,7 @@ def _reduce(image: JpegImageFile, max_side: int) -> int:
 def _orientation(image: ImageFile.ImageFile) -> int:
     """The EXIF orientation, 1 to 8; 1 if there is none, or none that makes sense."""
     try:
-        with _quiet_pillow():
+        with quiet_readers():
             orientation = image.getexif().get(_ORIENTATION, 1)
     except Exception:
         return 1  # damaged metadata is no reason to refuse good pixels; parsers of it raise nearly everything
@@ -241,19 +240,8 @@ def _as_stored(oriented: NDArray[np.uint8], orientation: int) -> NDArray[np.uint
             return oriented
 
 
-@contextmanager
-def _quiet_pillow() -> Iterator[None]:
-    """Keep Pillow's warnings about odd metadata from users, and from turning into errors where warnings are errors.
-
-    Warning filters belong to the whole process, so threads take turns, and only what Pillow says is silenced.
-    """
-    with _warnings_lock, warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-        yield
-
-
 def _reason(error: Exception, image_format: str) -> str:
-    if isinstance(error, _RefusedError):
+    if isinstance(error, RefusedError):
         return str(error)
     if isinstance(error, MemoryError):
         return "needs more memory than there is"

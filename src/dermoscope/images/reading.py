@@ -96,6 +96,20 @@ def read_image_file(path: str | Path, *, max_bytes: int = MAX_FILE_BYTES) -> byt
         raise ImageError(name, "has a name that no file can have") from error
 
 
+def read_head(path: str | Path, count: int) -> bytes:
+    """The first bytes of a regular file, at most `count`; none where there is no such file or it cannot be read."""
+    try:
+        descriptor = os.open(path, _FLAGS)
+    except (OSError, ValueError):
+        return b""
+    try:
+        return os.read(descriptor, count) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
+
+
 def _check(status: os.stat_result, name: str, max_bytes: int) -> None:
     kind = stat.S_IFMT(status.st_mode)
     if kind != stat.S_IFREG:

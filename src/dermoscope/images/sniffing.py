@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import struct
 
-READABLE = ("JPEG", "PNG", "WEBP", "TIFF", "BMP")
+READABLE = ("DICOM", "JPEG", "PNG", "WEBP", "TIFF", "BMP")
 """The formats that are decoded. A photograph needs no other, and every further parser is one more to attack."""
 
 _SIGNATURES = (
+    # First: the 128 bytes before the mark are free, and a file may be made to look like another format there.
+    ("DICOM", re.compile(rb".{128}DICM", re.DOTALL)),
     ("JPEG", re.compile(rb"\xff\xd8\xff")),
     ("PNG", re.compile(rb"\x89PNG\r\n\x1a\n")),
     ("WEBP", re.compile(rb"RIFF....WEBP", re.DOTALL)),
@@ -22,7 +24,11 @@ _REFUSED = (
     ("a HEIC image", re.compile(rb".{4}ftyp(?:heic|heix|heim|heis|hevc|hevx|mif1|msf1)", re.DOTALL)),
     ("an AVIF image", re.compile(rb".{4}ftypavi[fs]", re.DOTALL)),
     ("a video", re.compile(rb".{4}ftyp|\x1aE\xdf\xa3|RIFF.{4}AVI ", re.DOTALL)),
-    ("a DICOM file", re.compile(rb".{128}DICM", re.DOTALL)),
+    # Its first element is one of the file meta group or of group 8, with a VR or with a length below 64 kB.
+    (
+        "a DICOM data set without the preamble of a file",
+        re.compile(rb"[\x02\x08]\0[\0-\x20]\0(?:[A-Z]{2}|..\0\0)", re.DOTALL),
+    ),
     ("a JPEG 2000 image", re.compile(rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51")),
     ("a JPEG XL image", re.compile(rb"\xff\x0a|\0\0\0\x0cJXL ")),
     ("a Photoshop document", re.compile(rb"8BPS")),
@@ -41,6 +47,7 @@ _HEAD = 1024
 _JPEG_MARKER = re.compile(rb"\xff+([^\x00\x01\xd0-\xd8\xff])")
 _START_OF_SCAN = 0xDA
 _END_OF_IMAGE = 0xD9
+_JPEG_LS_FRAME = 0xF7
 
 
 def readable_format(data: bytes) -> str | None:
@@ -53,7 +60,7 @@ def describe_unreadable(data: bytes) -> str:
     """Why data that is in no readable format is refused, naming what it seems to be."""
     head = data[:_HEAD]
     found = next((name for name, signature in _REFUSED if signature.match(head)), "not an image in a known format")
-    return f"is {found}; JPEG, PNG, WebP, TIFF and BMP are read"
+    return f"is {found}; JPEG, PNG, WebP, TIFF, BMP and DICOM are read"
 
 
 def webp_size(data: bytes) -> tuple[int, int] | None:
@@ -89,3 +96,20 @@ def jpeg_scans(data: bytes) -> int:
         scans += kind == _START_OF_SCAN
         position = marker.end() + max(2, int.from_bytes(data[marker.end() : marker.end() + 2], "big"))
     return scans
+
+
+def jpeg_ls_shape(data: bytes) -> tuple[int, int, int] | None:
+    """Height, width and components from a JPEG-LS header, or none if it has none before its first scan.
+
+    Reference: ITU-T T.87, C.2.2.
+    """
+    position = 2
+    while marker := _JPEG_MARKER.match(data, position):
+        kind, position = marker[1][0], marker.end()
+        if kind == _JPEG_LS_FRAME and len(data) >= position + 8:
+            height, width = struct.unpack_from(">HH", data, position + 3)
+            return height, width, data[position + 7]
+        if kind in (_START_OF_SCAN, _END_OF_IMAGE):
+            break
+        position += max(2, int.from_bytes(data[position : position + 2], "big"))
+    return None

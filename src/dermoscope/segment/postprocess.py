@@ -70,12 +70,29 @@ def finish_mask(
     kept = chosen_pieces(bounded > 0, further_pieces, _pixels(inside * on_copy, size))
     lesion = _without_open_holes(fill_holes(kept), kept, _pixels(outside * on_copy, size))
     mask = lesion if size == (width, height) else _enlarged(bounded, lesion, width, height)
+    return _described(mask, lesion)
+
+
+def finished_by_hand(mask: NDArray[np.bool_]) -> FinishedMask | None:
+    """A mask that a person drew, with every piece and hole as it is.
+
+    Args:
+        mask: `[H, W]` at the original size.
+
+    Returns:
+        The finished mask, or none if it is empty.
+    """
+    return _described(mask, mask)
+
+
+def _described(mask: NDArray[np.bool_], lesion: NDArray[np.bool_]) -> FinishedMask | None:
+    """A mask with its measures; `lesion` is the same at the resolution that its outline is drawn at."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
         return None
     return FinishedMask(
         mask=mask,
-        outline=_outline(lesion, width, height),
+        outline=_outline(lesion, mask.shape[1], mask.shape[0]),
         box=(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1),
         area_fraction=float(np.count_nonzero(mask) / mask.size),
     )

@@ -1,0 +1,49 @@
+"""What the service asks of the analyzer and of the store of cases, so that it runs with any object that has these."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dermoscope.analyzer import Outcome
+from dermoscope.mask_model import EncodedImage
+
+Image = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+
+class ServedBundle(Protocol):
+    """The model behind the answers."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Text that differs whenever the model does."""
+
+    def describe(self) -> dict[str, Any]:
+        """The description as plain JSON types."""
+
+
+class ServedAnalyzer(Protocol):
+    """Analyses one image at a time; is called from several threads at once."""
+
+    @property
+    def bundle(self) -> ServedBundle:
+        """The model it runs."""
+
+    def analyze(
+        self,
+        source: bytes | Image,
+        *,
+        image_id: str,
+        frame: int = 1,
+        picture: bool = False,
+        evidence: bool = False,
+        keep_open: bool = False,
+        spacing_mm: tuple[float, float] | None = None,
+    ) -> Outcome:
+        """Analyse one image; raises `ImageError` where there is none."""
+
+    def evidence(self, encoded: EncodedImage) -> NDArray[np.float32]:
+        """Where the evidence for malignancy lies, `[rows, columns]`."""
