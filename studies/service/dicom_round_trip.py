@@ -87,10 +87,8 @@ def main() -> int:
     pixels, expected = decode(out / "in" / "png.png").rgb.astype(int), read_mask(results / "masks" / "png.png")
     risks = {found.image_id: found.malignancy for found in read_results(results / "results.jsonl")}
     wrong = found = names_found(results)
-    print(
-        f"| {'kind':23} | {'transfer syntax':60} | pixels differ by | mask of the PNG | SEG = PNG file | SR = results |"
-    )
-    print(f"| {'-' * 23} | {'-' * 60} | ---: | --- | --- | --- |")
+    print("| kind | transfer syntax | pixels differ by | Dice with the PNG's mask | SEG = mask file | SR = results |")
+    print("| --- | --- | ---: | ---: | --- | --- |")
     for stem, (kind, syntax) in written.items():
         difference = int(np.abs(decode(out / "in" / stem).rgb - pixels).max())
         segmentation = highdicom.seg.segread(results / "dicom" / f"{stem}.seg.dcm").pixel_array.astype(bool)
