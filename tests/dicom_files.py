@@ -145,8 +145,10 @@ def dicom_data_set(pixels: NDArray[np.uint8], syntax: str = EXPLICIT, sop_class:
         case _:
             ds.file_meta.TransferSyntaxUID = UID(EXPLICIT)
             with_pixels(ds, [pixels], grey or "RGB")
-            options = {"jls_error": 1} if syntax == JPEG_LS_NEAR else {}
-            ds.compress(UID(syntax), generate_instance_uid=False, **options)
+            if syntax == JPEG_LS_NEAR:
+                ds.compress(UID(syntax), generate_instance_uid=False, jls_error=1)
+            else:
+                ds.compress(UID(syntax), generate_instance_uid=False)
             return ds
 
 

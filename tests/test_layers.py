@@ -20,7 +20,7 @@ PACKAGE = REPOSITORY / "src" / "dermoscope"
 TORCH_UNITS = {"camnet", "encoders", "heads", "losses", "training", "torchvision_guard"}
 # A file of this folder may need torch if its docstring speaks of torch.
 TORCH_BY_DOCSTRING = {"segment"}
-LAZY = TORCH_WORLD | {"openvino", "onnxruntime", "matplotlib", "sklearn"}
+LAZY = TORCH_WORLD | {"openvino", "onnxruntime", "matplotlib", "sklearn", "pydicom", "highdicom"}
 # Every importer may ask the package for these: they are set before anything else is loaded.
 FREE_NAMES = {"dermoscope.__version__"}
 

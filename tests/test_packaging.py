@@ -32,7 +32,13 @@ PINS = {
 BUNDLE = REPOSITORY / "src" / "dermoscope" / "models" / "default"
 LARGEST_BUNDLE = 50_000_000
 # Units that only an extra brings to life; everything else without torch must do with the runtime dependencies.
-UNIT_EXTRAS = {"service": ("serve",), "features": ("store", "ray"), "training": ("train",)}
+UNIT_EXTRAS = {
+    "dicom": ("dicom",),
+    "features": ("store", "ray"),
+    "images": ("dicom",),
+    "service": ("serve",),
+    "training": ("train",),
+}
 
 
 def names(requirements: list[Requirement]) -> set[str]:

@@ -2,10 +2,11 @@
 
     python studies/service/dicom_round_trip.py --out dicom-round-trip
 
-Prints a row for each file: the largest difference of its pixels from those of the PNG, whether the mask in its DICOM
-segmentation is bit by bit that of the PNG, whether the report says the very risk of `results.jsonl`, and how often a
-planted name, number or UID of the patient is found in anything that is no DICOM file. Ends with 1 if a lossless file
-differs, a segmentation is not the mask that was written beside it, or a name is found.
+Prints a row for each file: the largest difference of its pixels from those of the PNG, the Dice overlap of the mask in
+its DICOM segmentation with the PNG's mask, whether that segmentation is bit by bit the mask file beside it, whether the
+report says the very risk of `results.jsonl`, and how often a planted name, number or UID of the patient is found in
+anything that is no DICOM file. Ends with 1 if a lossless file differs at all, a segmentation or a report does not say
+what the other results say, or a name is found.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 
 import highdicom
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from pydicom.uid import UID
 
@@ -68,6 +70,11 @@ def report_risk(path: Path) -> float:
     return next(found.value for found in group.get_measurements() if found.name.value == "p_malignant")
 
 
+def dice(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+    """Twice what two masks share over the sum of both."""
+    return float(2 * (one & other).sum() / (one.sum() + other.sum()))
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, default=Path("dicom-round-trip"))
@@ -80,21 +87,18 @@ def main() -> int:
     pixels, expected = decode(out / "in" / "png.png").rgb.astype(int), read_mask(results / "masks" / "png.png")
     risks = {found.image_id: found.malignancy for found in read_results(results / "results.jsonl")}
     wrong = found = names_found(results)
-    print(
-        f"| {'kind':23} | {'transfer syntax':60} | pixels differ by | mask of the PNG | SEG = PNG file | SR = results |"
-    )
-    print(f"| {'-' * 23} | {'-' * 60} | ---: | --- | --- | --- |")
+    print("| kind | transfer syntax | pixels differ by | Dice with the PNG's mask | SEG = mask file | SR = results |")
+    print("| --- | --- | ---: | ---: | --- | --- |")
     for stem, (kind, syntax) in written.items():
         difference = int(np.abs(decode(out / "in" / stem).rgb - pixels).max())
         segmentation = highdicom.seg.segread(results / "dicom" / f"{stem}.seg.dcm").pixel_array.astype(bool)
-        same_mask, same_file = (
-            np.array_equal(segmentation, mask) for mask in (expected, read_mask(results / "masks" / f"{stem}.png"))
-        )
+        overlap = dice(segmentation, expected)
+        same_file = np.array_equal(segmentation, read_mask(results / "masks" / f"{stem}.png"))
         risk = risks[stem]
         same_risk = risk is not None and report_risk(results / "dicom" / f"{stem}.sr.dcm") == risk.probability
-        wrong += not same_file or not same_risk or (syntax in LOSSLESS and (difference > 0 or not same_mask))
-        answers = " | ".join("yes" if same else "no" for same in (same_mask, same_file, same_risk))
-        print(f"| {kind:23} | {UID(syntax).name:60} | {difference} | {answers} |")
+        wrong += not same_file or not same_risk or (syntax in LOSSLESS and (difference > 0 or overlap < 1))
+        answers = " | ".join("yes" if same else "no" for same in (same_file, same_risk))
+        print(f"| {kind} | {UID(syntax).name} | {difference} | {overlap:.4f} | {answers} |")
     print(f"\nnames found outside DICOM files: {found}")
     return 1 if wrong else 0
 

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from dermoscope.dicom import read_source
+from dermoscope.dicom.segmentation import lesion_segmentation
 from dermoscope.images import ImageError
 from tests import dicom_files as made
-from tests.dicom.results import source_of
+from tests.dicom.results import MODEL, lesion_mask, source_of
 from tests.images.files import encoded, picture
 
 
@@ -41,6 +42,23 @@ def test_attributes_that_may_be_empty_are_there() -> None:
     source = source_of(ds)
     assert source.attributes.PatientName == ""
     assert source.attributes.StudyDate == ""
+
+
+@pytest.mark.parametrize(
+    ("keyword", "valid", "invalid"),
+    [
+        ("PatientBirthDate", b"19370311", b"19370000"),
+        ("StudyDate", b"20240229", b"Februar "),
+        ("StudyTime", b"101112", b"10:1:1"),
+        ("PatientSex", b"CS\x02\0F ", b"CS\x02\0??"),
+    ],
+)
+def test_attributes_that_make_no_sense_are_empty(keyword: str, valid: bytes, invalid: bytes) -> None:
+    content = made.dicom()
+    assert content.count(valid) == 1
+    source = read_source(content.replace(valid, invalid))
+    assert source is not None and not source.attributes[keyword].value
+    assert lesion_segmentation(source, lesion_mask(), MODEL).PatientID == made.SECRETS["PatientID"]
 
 
 def test_no_such_frame() -> None:

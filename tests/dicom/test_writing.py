@@ -26,18 +26,24 @@ def test_other_formats_make_none(tmp_path: Path) -> None:
     assert dicom_results(path, MODEL, mask=lesion_mask(), analysis=analysis()) == {}
 
 
-def test_attributes_against_the_rules_are_never_quoted(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+def test_what_the_libraries_say_is_never_passed_on(
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    def fail(*_: object, **__: object) -> None:
+        logging.getLogger("highdicom.seg.sop").warning(made.SECRETS["PatientName"])
+        raise ValueError(made.SECRETS["PatientName"])
+
+    monkeypatch.setattr("dermoscope.dicom.segmentation.lesion_segmentation", fail)
     caplog.set_level(logging.DEBUG)
     path = tmp_path / "scan"
-    content = made.dicom().replace(b"19370311", b"Huberin^").replace(b"20240229", b"Zenzi^^^")
-    path.write_bytes(content)
-    try:
+    path.write_bytes(made.dicom())
+    with pytest.raises(ImageError) as caught:
         dicom_results(path, MODEL, mask=lesion_mask(), analysis=analysis())
-    except ImageError as error:
-        assert error.reason == "has attributes that no DICOM object can take over"
-        assert error.__suppress_context__
+    assert caught.value.reason == "has attributes that no DICOM object can take over"
+    assert caught.value.__suppress_context__
     assert capfd.readouterr() == ("", "")
     assert not caplog.records
 

@@ -175,7 +175,7 @@ def _named_probabilities(analysis: Analysis) -> Iterator[tuple[Code, float]]:
         yield concept("p_melanoma", "Risk of melanoma"), analysis.p_melanoma
     for group, value in analysis.group.items():
         column = f"p_{taxonomy.GROUP_COLUMNS[group]}"
-        yield concept(column, f"Probability of {group}"), value
+        yield concept(column, f"Group probability: {group}"), value
     for code, value in analysis.diagnosis.items():
         yield concept(f"p_{code}", f"Probability of {taxonomy.CODE_NAMES[code]}"), value
 

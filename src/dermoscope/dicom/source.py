@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 # The pixels were decoded under the caller's limits before; here they stay where they are.
 _ANY_SIZE = Limits(max_pixels=2**32, min_side=1)
 _REQUIRED = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
-# Every DICOM object has these; their values may be empty (type 2).
+# Every DICOM object has these; their values may be empty (type 2), and are where the image's make no sense.
 _MAY_BE_EMPTY = (
     *("PatientID", "PatientName", "PatientBirthDate", "PatientSex"),
     *("AccessionNumber", "StudyID", "StudyDate", "StudyTime", "Modality"),
@@ -105,6 +105,7 @@ def read_source(source: Path | str | bytes, *, frame: int = 1, name: str = "") -
 
 def _attributes(data: bytes) -> tuple[Dataset, str | None]:
     from pydicom import dcmread
+    from pydicom.datadict import dictionary_VR
 
     attributes = dcmread(io.BytesIO(data), stop_before_pixels=True)
     for keyword in _REQUIRED:
@@ -112,10 +113,25 @@ def _attributes(data: bytes) -> tuple[Dataset, str | None]:
             raise RefusedError(f"has no {keyword}, so that no DICOM object can refer to it")
     frame_of_reference = attributes.get("FrameOfReferenceUID") or None
     for keyword in _MAY_BE_EMPTY:
-        if keyword not in attributes:
-            setattr(attributes, keyword, "")
+        if not _is_valid(attributes, keyword):
+            attributes.add_new(keyword, dictionary_VR(keyword), "")
     for keyword in _LEFT_OUT:
         if keyword in attributes:
             delattr(attributes, keyword)
     attributes.remove_private_tags()
     return attributes, frame_of_reference
+
+
+def _is_valid(attributes: Dataset, keyword: str) -> bool:
+    """Whether an attribute is there and can be taken over: many a birth date is a mere year followed by zeros."""
+    from pydicom.valuerep import DA, TM
+
+    try:
+        value = attributes[keyword].value
+        if keyword.endswith("Date"):
+            DA(value)
+        elif keyword.endswith("Time"):
+            TM(value)
+    except (KeyError, ValueError):
+        return False
+    return keyword != "PatientSex" or value in ("M", "F", "O", "", None)

@@ -77,30 +77,20 @@ def _stored_frame(data: bytes, header: DicomHeader, index: int) -> bytes | memor
 
 
 def _from_native(stored: bytes | memoryview, header: DicomHeader) -> NDArray[Any]:
-    from pydicom.pixels import get_decoder
-    from pydicom.uid import UID
-
-    samples, _ = get_decoder(UID(header.transfer_syntax)).as_array(
-        stored,
-        index=0,
-        raw=True,
-        view_only=True,
-        rows=header.rows,
-        columns=header.columns,
-        number_of_frames=1,
-        samples_per_pixel=header.samples,
-        bits_allocated=header.bits_allocated,
-        bits_stored=header.bits_stored,
-        photometric_interpretation=header.photometric,
-        pixel_representation=0,
-        planar_configuration=header.planar if header.samples == 3 else 0,
-        pixel_keyword="PixelData",
-    )
-    return samples
+    shape = (header.rows, header.columns)
+    samples = np.frombuffer(stored, f"<u{header.bits_allocated // 8}")
+    if header.photometric == "YBR_FULL_422":
+        # Two of brightness, then the blue and the red of both (PS3.3, C.7.6.3.1.2).
+        pairs = samples.reshape(-1, 4)
+        colours = np.repeat(pairs[:, None, 2:], 2, axis=1)
+        return np.concatenate([pairs[:, :2, None], colours], axis=2).reshape(*shape, 3)
+    if header.samples == 1:
+        return samples.reshape(shape)
+    return samples.reshape(3, *shape).transpose(1, 2, 0) if header.planar else samples.reshape(*shape, 3)
 
 
 def _from_jpeg_ls(stored: bytes, header: DicomHeader) -> NDArray[Any]:
-    import jpeg_ls
+    import jpeg_ls  # type: ignore[import-untyped]
 
     shape = (header.rows, header.columns, header.samples)
     if sniffing.jpeg_ls_shape(stored) != shape:
@@ -137,7 +127,7 @@ def _from_rle(stored: bytes | memoryview, header: DicomHeader) -> NDArray[Any]:
 
 def _from_samples(samples: NDArray[Any], header: DicomHeader) -> Image.Image:
     if header.photometric == "PALETTE COLOR":
-        from pydicom.pixels import apply_color_lut
+        from pydicom.pixels.processing import apply_color_lut
 
         colours = apply_color_lut(samples, header.attributes)
         return Image.fromarray(_to_8_bit(colours, 8 * colours.dtype.itemsize))
@@ -151,7 +141,7 @@ def _to_8_bit(samples: NDArray[Any], bits: int) -> NDArray[np.uint8]:
     """The 8 most significant bits, or fewer bits spread over the range of 8."""
     highest = (1 << bits) - 1
     if bits < 8:
-        return (np.minimum(samples, highest).astype(np.uint16) * 255 // highest).astype(np.uint8)
+        return np.asarray(np.minimum(samples, highest).astype(np.uint16) * 255 // highest, np.uint8)
     return np.ascontiguousarray((samples & highest) >> bits - 8 if bits > 8 else samples, np.uint8)
 
 
