@@ -197,8 +197,15 @@ def _figures(
         from dermoscope.evaluation.figures import roc_curve
 
         curves = {look: scored.answers[look][:, k] for look in (FIRST_LOOK, SECOND_LOOK)}
-        given = {"groups": scored.groups, "resamples": settings.resamples, "seed": settings.seed}
-        roc_curve(scored.labels == k, curves, path, positive_name=scored.looks.classes[k], **given)
+        roc_curve(
+            scored.labels == k,
+            curves,
+            path,
+            groups=scored.groups,
+            positive_name=scored.looks.classes[k],
+            resamples=settings.resamples,
+            seed=settings.seed,
+        )
 
     figures = [
         Figure(f"looks-roc-{name}", f"{name} against the rest, both looks.", lambda path, k=k: roc(k, path))  # type: ignore[misc]
