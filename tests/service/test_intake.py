@@ -33,6 +33,21 @@ def test_json_has_its_own_limit() -> None:
     assert code_of(answer) == (413, "body-too-large")
 
 
+def test_json_without_a_length_is_counted_while_it_comes() -> None:
+    sent = 0
+
+    async def endless() -> AsyncIterator[bytes]:
+        nonlocal sent
+        while True:
+            sent += 100
+            yield b"[" * 100
+
+    with asking(limits=Limits(json_bytes=1000, body_bytes=5000)) as service:
+        answer = service.post("/v1/images/x/refine", content=endless(), headers={"Content-Type": "application/json"})
+        assert code_of(answer) == (413, "body-too-large")
+    assert sent < 10_000
+
+
 def test_a_slow_upload_ends() -> None:
     async def slow() -> AsyncIterator[bytes]:
         yield b"--x\r\n"

@@ -22,6 +22,7 @@ def test_an_image_can_be_pasted(page: Page) -> None:
     expect(page.locator(".entry .name")).to_have_text("Pasted image")
     steps.settled(page)
     expect(page.locator("#verdict")).to_contain_text("does not look like skin")
+    expect(page.locator("#similar")).to_have_count(0)
 
 
 def test_a_camera_at_the_desk_gives_an_image(page: Page) -> None:

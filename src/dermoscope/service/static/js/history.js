@@ -95,6 +95,7 @@ export function historyView() {
     if (view !== "history") return;
     picked.clear();
     drawBar();
+    fill(list); // it may be of another time
     load();
   });
 

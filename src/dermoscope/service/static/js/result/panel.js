@@ -23,7 +23,7 @@ const ANSWERS = [
 ];
 const WORK = [
   [(item) => lesionCard(item), (item) => [item.analysis, item.segmentation, item.measures, item.measuring]],
-  [(item) => similarCard(item), (item) => [item.similar]],
+  [similarWhereSkin, (item) => [item.analysis, item.similar]],
   [(item) => keepCard(item), (item, state) => [item.case, state.health]],
   [(item) => filesCard(item), (item, state) => [item, state.items.length]],
   [(item) => detailsCard(item), (item, state) => [item.analysis, state.models, state.health]],
@@ -62,6 +62,11 @@ function slotView([draw, depends]) {
     },
   );
   return node;
+}
+
+// Bricks resemble no lesion, however near their features are.
+function similarWhereSkin(item) {
+  return item.analysis.gate && !item.analysis.gate.is_skin ? null : similarCard(item);
 }
 
 function barsWhereAnswered(item) {
