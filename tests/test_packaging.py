@@ -33,6 +33,7 @@ BUNDLE = REPOSITORY / "src" / "dermoscope" / "models" / "default"
 LARGEST_BUNDLE = 50_000_000
 # Units that only an extra brings to life; everything else without torch must do with the runtime dependencies.
 UNIT_EXTRAS = {
+    "cases": ("store",),
     "dicom": ("dicom",),
     "features": ("store", "ray"),
     "images": ("dicom",),
@@ -117,7 +118,7 @@ def test_the_first_two_readme_commands_are_one_line_each_and_real() -> None:
     assert "\n" not in start
     assert "analyze examples/images" in start
     assert "\n" not in check
-    assert '".[train,store,ray,dev]"' in check
+    assert '".[train,store,ray,dicom,serve,dev]"' in check
     assert "-m pytest" in check
 
 
