@@ -25,9 +25,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The browser."""
+    """The browser; playwright keeps an event loop running, beside which no other file could run one of its own."""
     if chromium() is None:
         pytest.skip("chromium is not installed")
     with sync_playwright() as engine:
