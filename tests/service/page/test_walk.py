@@ -6,6 +6,7 @@ import csv
 import io
 import re
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,16 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.service.page import steps
 from tests.service.page.browser import PHONE, WIDE, opened_page
+from tests.service.page.server import running_server
 
 ANSWERED = re.compile(r"malignancy risk \d+\.\d\s%")
+
+
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[str]:
+    """Address of a server of its own, whose history holds no case of another test."""
+    with running_server(tmp_path) as address:
+        yield address
 
 
 @pytest.mark.parametrize(("size", "touch"), [(PHONE, True), (WIDE, False)], ids=["phone", "wide"])
