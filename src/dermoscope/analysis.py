@@ -124,7 +124,8 @@ class Measures(_Record):
         return cls(
             asymmetry=lesion.asymmetry.mean,
             asymmetry_axes=(lesion.asymmetry.long_axis, lesion.asymmetry.short_axis),
-            border_irregularity=lesion.compactness,
+            # OpenCV's sums differ in the tenth digit from call to call; the same image shall have the same record.
+            border_irregularity=round(lesion.compactness, 6),
             colours=lesion.colours.present,
             colour_shares=dict(lesion.colours.shares),
             colour_variance=lesion.colours.variance,
