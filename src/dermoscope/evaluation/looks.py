@@ -23,6 +23,13 @@ LOOKS = (FIRST_LOOK, SECOND_LOOK, THIRD_LOOK)
 """Looks whose answers stand in the table; the average is of the first two."""
 
 
+def with_average(
+    first: NDArray[np.float64], second: NDArray[np.float64], third: NDArray[np.float64]
+) -> dict[str, NDArray[np.float64]]:
+    """Every answer to some images by its name, `[N, K]` each; the average is of the first look and the second."""
+    return {FIRST_LOOK: first, SECOND_LOOK: second, AVERAGE: (first + second) / 2, THIRD_LOOK: third}
+
+
 def probability_column(look: str, name: str) -> str:
     """The column of a look's probability of a class, such as `second_MEL`."""
     return f"{look.removesuffix(' look')}_{name}"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from dermoscope.camnet.second_look import SecondLook
 from dermoscope.data.manifest import Record
 from dermoscope.evaluation.intervals import Estimate, grouped_bootstrap
-from dermoscope.evaluation.looks import AVERAGE, FIRST_LOOK, LOOKS, SECOND_LOOK, THIRD_LOOK, probability_column
+from dermoscope.evaluation.looks import FIRST_LOOK, LOOKS, probability_column
 from dermoscope.training.crop_images import Key, key_of
 from dermoscope.training.head_metrics import mean_auc
 from dermoscope.training.head_predictions import csv_table
@@ -33,11 +33,6 @@ class Cut:
 
     look: SecondLook
     cam: NDArray[np.float32]
-
-
-def with_average(first: NDArray[np.float64], second: NDArray[np.float64], third: NDArray[np.float64]) -> Answers:
-    """Every answer of some images, `[N, K]` each; the average is of the first look and the second."""
-    return {FIRST_LOOK: first, SECOND_LOOK: second, AVERAGE: (first + second) / 2, THIRD_LOOK: third}
 
 
 def compared_looks(

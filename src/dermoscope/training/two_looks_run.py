@@ -15,7 +15,7 @@ from dermoscope.batch.inputs import RUN_NAME
 from dermoscope.camnet.second_look import LookRules, second_look
 from dermoscope.data.manifest import Record
 from dermoscope.evaluation.intervals import Estimate
-from dermoscope.evaluation.looks import DESCRIPTION_NAME, MAPS_NAME, TABLE_NAME
+from dermoscope.evaluation.looks import DESCRIPTION_NAME, MAPS_NAME, TABLE_NAME, with_average
 from dermoscope.evaluation.training_run import PREDICTIONS_NAME, TRAINING_NAME
 from dermoscope.images.lesion_crops import Box
 from dermoscope.training.cam_data import CropData
@@ -32,7 +32,7 @@ from dermoscope.training.recipes import RECIPE_NAME, CAMRecipe, TwoLooksRecipe, 
 from dermoscope.training.recipes.augmentation import NO_AUGMENTATION
 from dermoscope.training.run_folder import EpochMetrics, RunFolder, RunRecord
 from dermoscope.training.trainer_state import CheckpointError
-from dermoscope.training.two_looks_answers import Answers, Cut, compared_looks, looks_table, maps_file, with_average
+from dermoscope.training.two_looks_answers import Answers, Cut, compared_looks, looks_table, maps_file
 from dermoscope.training.two_looks_description import FIRST, SECOND, THIRD, TwoLooksDescription
 
 FOLD = "fold-{}"

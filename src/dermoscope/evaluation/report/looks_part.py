@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dermoscope.evaluation.intervals import Bootstrap, Difference, Estimate, Weights
-from dermoscope.evaluation.looks import AVERAGE, FIRST_LOOK, LOOKS, SECOND_LOOK, Looks, read_looks
+from dermoscope.evaluation.looks import AVERAGE, FIRST_LOOK, LOOKS, SECOND_LOOK, Looks, read_looks, with_average
 from dermoscope.evaluation.ranking import RankedScores
 from dermoscope.evaluation.report.document import Cell, Figure, NothingToShowError, Section, Table, Tile
 from dermoscope.evaluation.report.parts import Part, Settings
@@ -29,18 +29,13 @@ _SHOWN = 5
 
 @dataclass(frozen=True, eq=False)
 class _Scored:
-    """The n images with an answer: what was said of them, their class, and what belongs together."""
+    """The n images with an answer: what was said of them (`[n, K]` by look), their class, and what belongs together."""
 
     looks: Looks
     rows: NDArray[np.intp]
     labels: NDArray[np.intp]
     groups: tuple[str, ...]
-
-    @property
-    def answers(self) -> dict[str, NDArray[np.float64]]:
-        """`[n, K]` by answer."""
-        said = {look: self.looks.answers[look][self.rows] for look in LOOKS}
-        return {**said, AVERAGE: (said[FIRST_LOOK] + said[SECOND_LOOK]) / 2}
+    answers: dict[str, NDArray[np.float64]]
 
 
 def looks_part(folder: Path, matched: Matched, where: str, settings: Settings) -> Part | None:
@@ -99,7 +94,8 @@ def _scored(looks: Looks, matched: Matched) -> _Scored:
     labels = np.array([looks.label(truth.diagnoses[place[name]]) for name in looks.image_ids], np.intp)
     rows = np.flatnonzero(labels >= 0)
     groups = tuple(truth.groups[place[looks.image_ids[row]]] for row in rows.tolist())
-    return _Scored(looks, rows, labels[rows], groups)
+    answers = with_average(*(looks.answers[look][rows] for look in LOOKS))
+    return _Scored(looks, rows, labels[rows], groups, answers)
 
 
 def _mean_area(scored: _Scored, ranked: list[int], answer: NDArray[np.float64]) -> _MeanArea:
@@ -128,8 +124,7 @@ def _areas(scored: _Scored, ranked: list[int], drawn: Bootstrap) -> dict[str, tu
 
 
 def _gain(scored: _Scored, ranked: list[int], drawn: Bootstrap, name: str) -> Difference:
-    answers = scored.answers
-    after, before = (_mean_area(scored, ranked, answers[look]) for look in (name, FIRST_LOOK))
+    after, before = (_mean_area(scored, ranked, scored.answers[look]) for look in (name, FIRST_LOOK))
     return drawn.paired(after.mean, before.mean)
 
 
