@@ -6,6 +6,8 @@ import pytest
 import torch
 
 from dermoscope.camnet.network import CAMNetwork
+from dermoscope.training.cam_optimiser import build_optimiser
+from dermoscope.training.recipes.cams import CAMOptimiserPart
 
 SMALL = "test_efficientnet"
 
@@ -99,3 +101,26 @@ def test_how_pixels_become_numbers() -> None:
 def test_what_cannot_be_used_is_refused(backbone: str, drop_path: float, message: str) -> None:
     with pytest.raises(ValueError, match=rf"model\.backbone: .*{message}"):
         CAMNetwork(backbone, 2, drop_path=drop_path)
+
+
+@pytest.mark.parametrize("backbone", [SMALL, "test_resnet", "vgg11"])
+def test_frozen_stages_never_change(backbone: str) -> None:
+    torch.manual_seed(0)
+    network = CAMNetwork(backbone, 2, frozen_stages=2).eval().train()
+    before = {name: tensor.clone() for name, tensor in network.backbone.state_dict().items()}
+    optimiser = build_optimiser(CAMOptimiserPart(), network)
+    network(3 + torch.randn(4, 3, 64, 64)).logits.square().sum().backward()
+    optimiser.step()
+    changed = [name for name, tensor in network.backbone.state_dict().items() if not tensor.equal(before[name])]
+    frozen = [name for name, parameter in network.backbone.named_parameters() if not parameter.requires_grad]
+    assert frozen == list(dict(network.backbone.named_parameters()))[: len(frozen)]
+    stages = {name.rpartition(".")[0] for name in frozen}
+    assert len(stages) >= 2
+    assert not stages & {name.rpartition(".")[0] for name in changed}
+    assert changed
+    assert network.training
+
+
+def test_one_stage_has_to_learn() -> None:
+    with pytest.raises(ValueError, match=r"frozen_stages: 99, but test_resnet has \d"):
+        CAMNetwork("test_resnet", 2, frozen_stages=99)

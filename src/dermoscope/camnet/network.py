@@ -8,7 +8,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,7 @@ from dermoscope.encoders.registry import IMAGENET_MEAN, IMAGENET_STD, Scaling
 
 # isort: split
 import timm
+from timm.models import group_parameters
 
 _SCALINGS: Mapping[tuple[tuple[float, ...], tuple[float, ...]], Scaling] = {
     (IMAGENET_MEAN, IMAGENET_STD): "imagenet",
@@ -54,9 +55,11 @@ class CAMNetwork(nn.Module):
         mask_head: Whether one more output draws the lesion on the grid of the maps.
         gap_convolution: Channels of a 3×3 convolution with a rectifier between backbone and average, in the place of
             the pooling that may close the backbone; 0 has none.
+        frozen_stages: So many of the backbone's first stages, as timm counts them from the stem on, never learn.
 
     Raises:
-        ValueError: If timm has no such network, it takes no such option, or its last maps are no grid.
+        ValueError: If timm has no such network, it takes no such option, its last maps are no grid, or no stage of it
+            would learn.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class CAMNetwork(nn.Module):
         drop_path: float = 0.0,
         mask_head: bool = False,
         gap_convolution: int = 0,
+        frozen_stages: int = 0,
     ) -> None:
         super().__init__()
         options: dict[str, Any] = {"drop_path_rate": drop_path} if drop_path else {}
@@ -84,6 +88,7 @@ class CAMNetwork(nn.Module):
         if len(shape) != 4 or shape[1] != channels:
             raise ValueError(f"model.backbone: the last maps of {backbone} are no grid of channels; take a CNN")
         self.backbone: Any = made
+        self._frozen = _freeze(made, frozen_stages, backbone) if frozen_stages else []
         self.gap_convolution: nn.Conv2d | None = None
         if gap_convolution:
             _drop_closing_pool(made)
@@ -133,6 +138,13 @@ class CAMNetwork(nn.Module):
             self.train(training)
         return int(maps.shape[-1])
 
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode of all but the frozen stages, whose batch normalisation keeps its statistics, too."""
+        super().train(mode)
+        for part in self._frozen:
+            part.eval()
+        return self
+
     def forward(self, images: Tensor) -> CAMAnswer:
         """Look at images `[B, 3, S, S]`, scaled as `scaling` says."""
         maps = self._maps(images.contiguous(memory_format=torch.channels_last))
@@ -150,6 +162,17 @@ class CAMNetwork(nn.Module):
     def _maps(self, images: Tensor) -> Tensor:
         maps: Tensor = self.backbone.forward_features(images)
         return maps if self.gap_convolution is None else F.relu(self.gap_convolution(maps))
+
+
+def _freeze(backbone: Any, stages: int, name: str) -> list[nn.Module]:
+    """Take the first stages out of training; returns their modules."""
+    groups = group_parameters(backbone, backbone.group_matcher(coarse=True))
+    if stages >= len(groups):
+        raise ValueError(f"model.frozen_stages: {stages}, but {name} has {len(groups)}, and one at least has to learn")
+    frozen = {parameter for stage in sorted(groups)[:stages] for parameter in groups[stage]}
+    for parameter in frozen:
+        backbone.get_parameter(parameter).requires_grad_(False)
+    return [backbone.get_submodule(module) for module in sorted({one.rpartition(".")[0] for one in frozen})]
 
 
 def _drop_closing_pool(backbone: Any) -> None:

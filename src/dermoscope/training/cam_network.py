@@ -33,6 +33,7 @@ def build_network(recipe: CAMRecipe, weights: Path) -> CAMNetwork:
         drop_path=part.drop_path,
         mask_head=bool(recipe.loss.mask_head),
         gap_convolution=part.gap_convolution,
+        frozen_stages=part.frozen_stages,
     )
     try:
         state = {name: tensor for file in weight_files(weights) for name, tensor in load_file(file).items()}

@@ -13,7 +13,7 @@ def build_optimiser(part: CAMOptimiserPart, network: CAMNetwork) -> Optimizer:
     heads = [parameter for head in network.heads for parameter in head.parameters()]
     rates = [part.backbone_share * part.learning_rate, part.learning_rate]
     groups = [
-        {"params": list(parameters), "lr": rate}
+        {"params": [parameter for parameter in parameters if parameter.requires_grad], "lr": rate}
         for parameters, rate in zip((network.backbone.parameters(), heads), rates, strict=True)
     ]
     if part.kind == "adadelta":

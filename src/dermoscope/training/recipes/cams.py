@@ -39,6 +39,8 @@ class CAMNetworkPart(Part):
         drop_path: Probability of skipping a whole block in training, for the deepest one; not every backbone has it.
         gap_convolution: Channels of a 3×3 convolution between backbone and average, in the place of the pooling that
             may close the backbone; 0 has none. VGG-GAP has 1024.
+        frozen_stages: So many of the backbone's first stages keep their pretrained weights and statistics; the stem is
+            the first. What those know is common to all pictures, and most of a step's time is spent in learning it.
     """
 
     backbone: str = "tf_efficientnet_lite0"
@@ -46,6 +48,7 @@ class CAMNetworkPart(Part):
     dropout: ShareBelowOne = 0.0
     drop_path: ShareBelowOne = 0.0
     gap_convolution: NonNegativeInt = 0
+    frozen_stages: NonNegativeInt = 0
 
 
 class CropsPart(CropRules):
