@@ -7,6 +7,8 @@
 * `with-ham10000.csv`: the same, and in `train` every image of HAM10000 that shows a nevus, a melanoma or a benign
   keratosis, but for those that the leak check takes for an image of `val` or `test`. Of keratoses, ISIC 2017 has the
   seborrheic ones; HAM10000 does not tell them from lentigines and lichenoid ones.
+* `truth/`: the true outlines of the images that ISIC 2018 shares, at the size of theirs here, which is that of another
+  frame of the same picture where a download was made smaller. Both manifests name them; no training reads them.
 """
 
 from __future__ import annotations
@@ -14,10 +16,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from PIL import Image
+
 from dermoscope.data.ham10000 import HAM10000
 from dermoscope.data.isic2017 import ISIC2017
+from dermoscope.data.isic2018 import ISIC2018Task1
 from dermoscope.data.leakage import check_leaks
 from dermoscope.data.manifest import Record, write_manifest
+from dermoscope.images import decode, read_mask
 
 CODES = {"NV", "MEL", "BKL"}
 HELD_OUT = {"val", "test"}
@@ -29,7 +35,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/cam-crop"))
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    official = list(ISIC2017(arguments.data / "ISIC2017").records())
+    official = with_outlines(
+        list(ISIC2017(arguments.data / "ISIC2017").records()), arguments.data / "ISIC2018_256", arguments.out / "truth"
+    )
     write_manifest(official, arguments.out / "isic2017.csv")
     more = [
         record.model_copy(update={"split": "train"})
@@ -52,6 +60,22 @@ def main() -> None:
     write_manifest([*official, *kept], arguments.out / "with-ham10000.csv")
     print(f"{own} leaks between the official splits; {len(kept)} images of HAM10000 added, {len(held)} left out")
     print(counts(official))
+
+
+def with_outlines(records: list[Record], isic2018: Path, out: Path) -> list[Record]:
+    """The images with the masks that ISIC 2018 has of them."""
+    out.mkdir(exist_ok=True)
+    masks = {record.image_id: record.mask_path for record in ISIC2018Task1(isic2018).records()}
+    found = []
+    for record in records:
+        if (mask := masks.get(record.image_id)) is not None:
+            path = out / f"{record.image_id}.png"
+            if not path.exists():
+                Image.fromarray(read_mask(mask)).resize(decode(record.path).rgb.shape[1::-1]).save(path)
+            record = record.model_copy(update={"mask_path": path})
+        found.append(record)
+    print(f"{sum(record.mask_path is not None for record in found)} images with a true outline")
+    return found
 
 
 def counts(records: list[Record]) -> str:
