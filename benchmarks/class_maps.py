@@ -33,7 +33,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from dermoscope import __version__
-from dermoscope.bundle import write_sums
 from dermoscope.camnet.lesion_views import Cleaning, CropRules, LesionViews, lesion_views
 from dermoscope.camnet.network import CAMNetwork
 from dermoscope.encoders.inputs import InputContract, prepare
@@ -42,14 +41,10 @@ from dermoscope.ensemble.ensemble import Ensemble, EnsembleDescription
 from dermoscope.features.encoder import arithmetic
 from dermoscope.heads.calibration import calibrated_probabilities
 from dermoscope.images import decode
-from dermoscope.lesion_classifier import (
-    DESCRIPTION,
-    INPUT,
-    OUTPUTS,
-    ClassifierDescription,
-    LesionClassifier,
-    MemberPart,
-)
+from dermoscope.lesion_classifier import DESCRIPTION, ClassifierDescription, LesionClassifier
+from dermoscope.member_networks import INPUT, OUTPUTS
+from dermoscope.model_folder import write_sums
+from dermoscope.network_parts import MemberPart
 from dermoscope.training.onnx_graph import export_onnx
 from dermoscope.training.recipes.cams import CropsPart
 

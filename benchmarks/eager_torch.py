@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import load_file
 
-from dermoscope.bundle import Bundle, Head
+from dermoscope.bundle import Bundle
+from dermoscope.bundle_parts import Head
 from dermoscope.encoders.inputs import EncoderInput
 from dermoscope.encoders.registry import encoder_spec
 from dermoscope.encoders.summaries import map_statistics

@@ -7,7 +7,7 @@ import pytest
 from dermoscope import taxonomy
 from dermoscope.abstention import NOT_SKIN_REASON, group_disagreement, reason_to_abstain
 from dermoscope.analysis import Evidence, Gate, PredictionSet
-from dermoscope.bundle import AbstentionPart
+from dermoscope.bundle_parts import AbstentionPart
 
 SKIN, NOT_SKIN = (Gate(is_skin=is_skin, p_skin=0.5, threshold=0.5) for is_skin in (True, False))
 STRICT = AbstentionPart(quality=("blurred",), least_evidence_inside=0.3, most_disagreement=0.5, largest_set=2)

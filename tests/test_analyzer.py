@@ -20,9 +20,10 @@ from dermoscope import taxonomy
 from dermoscope.abstention import NOT_SKIN_REASON
 from dermoscope.analysis import Analysis
 from dermoscope.analyzer import Analyzer, Outcome, load_analyzer
-from dermoscope.bundle import Bundle, BundleError, write_sums
+from dermoscope.bundle import Bundle
 from dermoscope.engine import EngineError
 from dermoscope.images import ImageError
+from dermoscope.model_folder import BundleError, write_sums
 from tests.watch import REPOSITORY
 
 IMAGES = sorted((REPOSITORY / "examples" / "images").iterdir())

@@ -8,8 +8,8 @@ import pytest
 import dermoscope
 from dermoscope import api
 from dermoscope.analyzer import load_analyzer
-from dermoscope.bundle import BundleError
 from dermoscope.images import ImageError
+from dermoscope.model_folder import BundleError
 from dermoscope.segment.user_prompts import PromptError
 from tests.watch import REPOSITORY
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from dermoscope import taxonomy
-from dermoscope.bundle import SUMS, Bundle, BundleError, fingerprint_of, write_sums
+from dermoscope.bundle import Bundle
+from dermoscope.model_folder import SUMS, BundleError, fingerprint_of, write_sums
 
 DEFAULT = Bundle.default()
 Change = Callable[[dict[str, Any]], object]

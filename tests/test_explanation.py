@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from dermoscope.bundle import Calibration, ConformalPart, Head
+from dermoscope.bundle_parts import Calibration, ConformalPart, Head
 from dermoscope.explanation import evidence_record, prediction_set
 
 SKIN = np.full((280, 280, 3), (210, 160, 140), np.uint8)
@@ -71,15 +71,7 @@ def test_without_a_mask_or_without_evidence_there_is_no_share() -> None:
         assert found.warning == ""
 
 
-def head(conformal: ConformalPart | None) -> Head:
-    return Head(
-        output="diagnosis",
-        classes=("MEL", "NV", "BKL"),
-        calibration=Calibration(temperature=1.0, bias=(0.0, 0.0, 0.0)),
-        equal_classes=True,
-        frequencies=(0.1, 0.8, 0.1),
-        conformal=conformal,
-    )
+CLASSES = ("MEL", "NV", "BKL")
 
 
 def conformal(*thresholds: float | None) -> ConformalPart:
@@ -88,21 +80,28 @@ def conformal(*thresholds: float | None) -> ConformalPart:
 
 def test_sets_come_in_the_order_of_probability() -> None:
     probabilities = {"MEL": 0.3, "NV": 0.6, "BKL": 0.1}
-    found = prediction_set(head(conformal(0.7, 0.7, 0.7)), probabilities)
+    found = prediction_set(CLASSES, conformal(0.7, 0.7, 0.7), probabilities)
     assert found
     assert (found.codes, found.coverage) == (("NV", "MEL"), 0.9)
 
 
 def test_a_class_without_a_limit_is_in_every_set() -> None:
-    found = prediction_set(head(conformal(0.1, 0.1, None)), {"MEL": 0.3, "NV": 0.7, "BKL": 0.0})
+    found = prediction_set(CLASSES, conformal(0.1, 0.1, None), {"MEL": 0.3, "NV": 0.7, "BKL": 0.0})
     assert found
     assert found.codes == ("BKL",)
 
 
 def test_without_a_calibration_there_is_no_set() -> None:
-    assert prediction_set(head(None), {"MEL": 0.3, "NV": 0.6, "BKL": 0.1}) is None
+    assert prediction_set(CLASSES, None, {"MEL": 0.3, "NV": 0.6, "BKL": 0.1}) is None
 
 
 def test_every_class_needs_its_limit() -> None:
     with pytest.raises(ValueError, match="differ in length"):
-        head(conformal(0.5, 0.5))
+        Head(
+            output="diagnosis",
+            classes=CLASSES,
+            calibration=Calibration(temperature=1.0, bias=(0.0, 0.0, 0.0)),
+            equal_classes=True,
+            frequencies=(0.1, 0.8, 0.1),
+            conformal=conformal(0.5, 0.5),
+        )

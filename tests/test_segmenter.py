@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from dermoscope.analyzer import load_analyzer
-from dermoscope.bundle import Bundle, BundleError
+from dermoscope.bundle import Bundle
 from dermoscope.images import ImageError
+from dermoscope.model_folder import BundleError
 from dermoscope.open_image import MaskOptions
 from dermoscope.segment.user_prompts import PromptError
 from dermoscope.segmenter import Segmenter, load_segmenter

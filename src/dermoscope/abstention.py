@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from dermoscope import taxonomy
 from dermoscope.analysis import Evidence, Gate, PredictionSet
-from dermoscope.bundle import AbstentionPart
+from dermoscope.bundle_parts import AbstentionPart
 
 NOT_SKIN_REASON = "the image does not look like skin"
 ALWAYS_WITHHOLDING = ("mostly frame",)

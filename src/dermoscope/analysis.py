@@ -157,14 +157,14 @@ class Malignancy(_Record):
 
 
 class Evidence(_Record):
-    """Where in the image the malignancy risk comes from, by leaving out one region after another.
+    """Where in the image the malignancy risk comes from.
 
     Attributes:
         share_inside: Share of the evidence for malignancy on the lesion or at its border, 0 to 1; none where nothing
             speaks for malignancy, or there is no mask.
         peak_inside: Whether its strongest place lies there; none in the same cases.
-        grid: Rows of cells that cover the image, at most 14 by 14: by how much the log-odds of malignancy fall when the
-            cell is left out; positive speaks for malignancy.
+        grid: Rows of cells that cover the image, at most 14 by 14: what the cell adds to the log-odds of malignancy, by
+            leaving it out, or, where a network with class activation maps answers, by those.
         warning: In plain words, where the risk is flagged and most of the evidence, and its peak, lie outside the
             lesion; empty otherwise.
     """
@@ -214,6 +214,7 @@ class Analysis(_Record):
         abstain_reason: Why; empty when an answer is given.
         timings_ms: Milliseconds spent in each stage.
         bundle: Fingerprint of the bundle that made this result.
+        mode: Which of its modes answered; empty where it has none.
     """
 
     image_id: str
@@ -236,6 +237,7 @@ class Analysis(_Record):
     abstain_reason: str = ""
     timings_ms: dict[str, float] = Field(default_factory=dict)
     bundle: str = ""
+    mode: str = ""
 
     @classmethod
     def failed(cls, image_id: str, path: str, reason: str) -> Analysis:

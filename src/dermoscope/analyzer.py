@@ -1,7 +1,8 @@
 """The flagship way, from bytes to an `Analysis`: each image walks it once.
 
-decode → quality → encoder (one pass) ─┬→ gate; heads: group, diagnosis, malignancy
-└→ mask network, or prompts → mask decoder → selection → mask → measures   (where the gate says skin)
+decode → quality → encoder (one pass) ─┬→ gate; heads ────────────────────────────────────────────────────────┐
+                                       └→ mask network, or prompts → mask decoder → mask ─┬→ crops → networks ─┴→ answer
+                                          (where the gate says skin)                      └→ measures
 """
 
 from __future__ import annotations
@@ -12,19 +13,22 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dermoscope import taxonomy
-from dermoscope.abstention import group_disagreement, reason_to_abstain
-from dermoscope.analysis import Analysis, LesionMask, Malignancy, MaskCandidate, Measures
+from dermoscope.abstention import reason_to_abstain
+from dermoscope.analysis import Analysis, LesionMask, MaskCandidate, Measures
+from dermoscope.answer import AnswerModel
 from dermoscope.bundle import Bundle
-from dermoscope.engine import EngineName, Precision, compile_graph
-from dermoscope.explanation import evidence_record, prediction_set
+from dermoscope.engine import EngineName, Precision
+from dermoscope.explanation import evidence_record
 from dermoscope.heads.evidence import occlusion_evidence
 from dermoscope.images import MAX_PIXELS, DecodedImage, field_of_view, quality_flags, side_by_side, working_copy
-from dermoscope.mask_model import Clock, EncodedImage, MaskModel, SeenImage, decoded, distribution
+from dermoscope.mask_model import Clock, EncodedImage, MaskModel, SeenImage, decoded
 from dermoscope.measures import measure_lesion
 from dermoscope.open_image import MaskOptions, OpenImage
 from dermoscope.segment.automatic import AutomaticMask
 from dermoscope.segment.postprocess import FinishedMask, finish_mask
+
+MODES = ("fast", "best")
+"""Names that stand for a mode of the bundle inside the package, where a bundle is asked for."""
 
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -52,6 +56,7 @@ class Analyzer:
 
     Args:
         bundle: The model.
+        mode: Which of its modes answers; the first if left out.
         engine: `openvino` or `onnxruntime`; by default the first one installed.
         precision: `auto` uses bfloat16 where the CPU has it; `float32` never does.
         threads: Threads for one image; 0 leaves it to the engine.
@@ -59,6 +64,7 @@ class Analyzer:
         max_pixels: Files with more pixels are refused by their header.
 
     Raises:
+        BundleError: If it has no such mode.
         EngineError: If no engine can run the bundle's graphs.
 
     Example:
@@ -71,6 +77,7 @@ class Analyzer:
         self,
         bundle: Bundle,
         *,
+        mode: str | None = None,
         engine: EngineName | None = None,
         precision: Precision = "auto",
         threads: int = 0,
@@ -80,14 +87,12 @@ class Analyzer:
         self.bundle = bundle
         self._max_pixels = max_pixels
         self._model = MaskModel(bundle, engine=engine, precision=precision, threads=threads, streams=streams)
-        # All heads together cost about 4 ms; float32 keeps their probabilities equal across machines.
-        self._heads = compile_graph(
-            bundle.graph_path(bundle.description.heads),
-            engine=engine,
-            precision="float32",
-            threads=threads,
-            streams=streams,
-        )
+        self._answers = AnswerModel(bundle, mode, engine=engine, precision=precision, threads=threads, streams=streams)
+
+    @property
+    def mode(self) -> str:
+        """Name of the mode that answers; empty where the bundle has none."""
+        return self._answers.mode
 
     def analyze(
         self,
@@ -118,7 +123,6 @@ class Analyzer:
             ImageError: If the source cannot be read as an image.
         """
         clock = Clock()
-        parts = self.bundle.description
         with clock("decode"):
             image = decoded(source, self._max_pixels, frame)
             if spacing_mm is not None:
@@ -129,14 +133,8 @@ class Analyzer:
             flags = quality_flags(small, size=(image.width, image.height), view=view)
         with clock("encode"):
             encoded = self._model.encode(image.rgb)
-        with clock("classify"):
-            logits = self._heads({"feature": encoded.feature})
+        with clock("gate"):
             gate = self._model.judge_skin(encoded)
-            malignancy = self._malignancy(logits)
-            diagnosis = distribution(parts.heads.diagnosis, logits)
-            head = parts.heads.group
-            group = distribution(head, logits) if head else taxonomy.group_probabilities(diagnosis)
-            remaining = prediction_set(parts.heads.diagnosis, diagnosis)
         segmented = finished = None
         if gate.is_skin:
             with clock("segment"):
@@ -149,13 +147,16 @@ class Analyzer:
         if mask is not None:
             with clock("measure"):
                 measures = Measures.of(measure_lesion(image.rgb, mask, spacing_mm=image.spacing_mm), image.spacing_mm)
+        with clock("classify"):
+            answer = self._answers(encoded.feature, image.rgb, mask)
         evidence_map = found_evidence = drawing = None
-        rules = parts.abstention
+        rules = answer.rules
         is_needed = evidence or picture or (rules is not None and rules.least_evidence_inside is not None)
         if gate.is_skin and is_needed:
             with clock("evidence"):
-                evidence_map = self.evidence(encoded)
-                found_evidence = evidence_record(evidence_map, mask, image.rgb, view, flagged=malignancy.flagged)
+                evidence_map = self.evidence(encoded) if answer.evidence is None else answer.evidence
+                flagged = answer.malignancy.flagged
+                found_evidence = evidence_record(evidence_map, mask, image.rgb, view, flagged=flagged)
         if picture:
             with clock("picture"):
                 captions = ("image", "lesion mask", "evidence for malignancy")
@@ -164,8 +165,8 @@ class Analyzer:
             gate,
             flags,
             rules,
-            disagreement=group_disagreement(group, diagnosis),
-            prediction_set=remaining,
+            disagreement=answer.disagreement,
+            prediction_set=answer.prediction_set,
             evidence=found_evidence,
         )
         analysis = Analysis(
@@ -177,16 +178,17 @@ class Analyzer:
             gate=gate,
             mask=self._mask_record(segmented, finished) if segmented and finished else None,
             measures=measures,
-            diagnosis=diagnosis,
-            group=group,
-            malignancy=malignancy,
-            prediction_set=remaining,
+            diagnosis=answer.diagnosis,
+            group=answer.group,
+            malignancy=answer.malignancy,
+            prediction_set=answer.prediction_set,
             evidence=found_evidence,
-            p_melanoma=self._melanoma(diagnosis, malignancy),
+            p_melanoma=answer.p_melanoma,
             abstained=bool(reason),
             abstain_reason=reason,
             timings_ms=clock.milliseconds,
             bundle=self.bundle.fingerprint,
+            mode=self.mode,
         )
         opened = None
         if keep_open:
@@ -206,32 +208,11 @@ class Analyzer:
             `[rows, columns]` over the image: by how much the log odds of malignancy fall when the cell is left out.
         """
         prepared = encoded.prepared
-        evidence = occlusion_evidence(encoded.embedding[0], prepared.pool_weights[0, 0], self._log_odds)
+        evidence = occlusion_evidence(encoded.embedding[0], prepared.pool_weights[0, 0], self._answers.log_odds)
         cells = self.bundle.description.encoder.input
         rows = max(1, round(prepared.height * cells.map_size / cells.size))
         columns = max(1, round(prepared.width * cells.map_size / cells.size))
         return evidence[:rows, :columns]
-
-    def _malignancy(self, logits: dict[str, NDArray[np.float32]]) -> Malignancy:
-        heads = self.bundle.description.heads
-        probability = distribution(heads.malignancy, logits)["malignant"]
-        return Malignancy(
-            probability=probability,
-            definition=heads.malignancy_definition,
-            threshold=heads.malignancy_point.threshold,
-            operating_point=heads.malignancy_point.meaning,
-            flagged=probability >= heads.malignancy_point.threshold,
-        )
-
-    def _melanoma(self, diagnosis: dict[str, float], malignancy: Malignancy) -> float:
-        # The diagnosis distribution speaks of equally frequent classes; weighted with their frequencies, melanoma's
-        # part among the malignant ones splits the calibrated risk, so that it can never exceed that risk.
-        head = self.bundle.description.heads.diagnosis
-        frequency = dict(zip(head.classes, head.frequencies, strict=True))
-        malignant = taxonomy.malignancy_definition(malignancy.definition).malignant
-        weighted = {code: diagnosis[code] * frequency[code] for code in head.classes if code in malignant}
-        total = sum(weighted.values())
-        return malignancy.probability * weighted.get("MEL", 0.0) / total if total else 0.0
 
     def _mask_record(self, segmented: AutomaticMask, finished: FinishedMask) -> LesionMask:
         return LesionMask(
@@ -253,15 +234,11 @@ class Analyzer:
             ),
         )
 
-    def _log_odds(self, features: NDArray[np.float32]) -> NDArray[np.floating]:
-        head = self.bundle.description.heads.malignancy
-        logits = self._heads({"feature": features})[head.output]
-        return (logits[:, 1] - logits[:, 0]) / head.calibration.temperature
-
 
 def load_analyzer(
-    bundle: Path | None = None,
+    bundle: str | Path | None = None,
     *,
+    mode: str | None = None,
     engine: EngineName | None = None,
     precision: Precision = "auto",
     threads: int = 0,
@@ -270,12 +247,30 @@ def load_analyzer(
 ) -> Analyzer:
     """An analyzer with the bundle in a folder, or with the one that ships inside the package.
 
+    Args:
+        bundle: The folder; or the name of a mode of the bundle inside the package, such as `fast`.
+        mode: Which of its modes answers; the first if left out.
+        engine: See `Analyzer`, as for all that follow.
+        precision: See there.
+        threads: See there.
+        streams: See there.
+        max_pixels: See there.
+
     Raises:
-        BundleError: If the bundle is missing or damaged.
+        BundleError: If the bundle is missing or damaged, or has no such mode.
         EngineError: If no engine can run it.
     """
-    loaded = Bundle.load(bundle) if bundle else Bundle.default()
-    return Analyzer(loaded, engine=engine, precision=precision, threads=threads, streams=streams, max_pixels=max_pixels)
+    if bundle is not None and mode is None and str(bundle) in MODES:
+        bundle, mode = None, str(bundle)
+    return Analyzer(
+        Bundle.load(Path(bundle)) if bundle else Bundle.default(),
+        mode=mode,
+        engine=engine,
+        precision=precision,
+        threads=threads,
+        streams=streams,
+        max_pixels=max_pixels,
+    )
 
 
 def _finished(segmented: AutomaticMask, image: DecodedImage) -> FinishedMask | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dermoscope.analysis import Evidence, PredictionSet
-from dermoscope.bundle import Head
+from dermoscope.bundle_parts import ConformalPart
 from dermoscope.evaluation.conformal import ConformalSets
 from dermoscope.heads.evidence_place import coarse_grid, covered_beside, place_evidence
 from dermoscope.images import remove_hair
@@ -56,19 +56,22 @@ def evidence_record(
     )
 
 
-def prediction_set(head: Head, probabilities: Mapping[str, float]) -> PredictionSet | None:
-    """The classes that remain possible, the most probable first; none if the head is not calibrated for it.
+def prediction_set(
+    classes: Sequence[str], part: ConformalPart | None, probabilities: Mapping[str, float]
+) -> PredictionSet | None:
+    """The classes that remain possible, the most probable first; none if nothing was calibrated for it.
 
     Args:
-        head: The head.
-        probabilities: Its calibrated probability of each class.
+        classes: In the order of the thresholds.
+        part: The thresholds, if there are any.
+        probabilities: The calibrated probability of each class.
     """
-    if (part := head.conformal) is None:
+    if part is None:
         return None
     thresholds = np.array([np.inf if limit is None else limit for limit in part.thresholds])
     rule = ConformalSets(part.method, part.coverage, thresholds, part.class_conditional, np.array(part.images))
-    chosen = rule.sets(np.array([[probabilities[name] for name in head.classes]]))[0]
-    codes = [name for name, is_in in zip(head.classes, chosen.tolist(), strict=True) if is_in]
+    chosen = rule.sets(np.array([[probabilities[name] for name in classes]]))[0]
+    codes = [name for name, is_in in zip(classes, chosen.tolist(), strict=True) if is_in]
     return PredictionSet(
         codes=tuple(sorted(codes, key=lambda name: probabilities[name], reverse=True)), coverage=part.coverage
     )

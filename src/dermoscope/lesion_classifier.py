@@ -13,67 +13,21 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, PositiveInt, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
-from dermoscope.bundle import BundleError, FileName, GraphCheck, fingerprint_of, verified_sums
-from dermoscope.camnet.lesion_views import Cleaning, CropRules, LesionViews, lesion_views
+from dermoscope.bundle_parts import GraphCheck
 from dermoscope.camnet.second_look import LookRules, SecondLook, second_look
-from dermoscope.encoders.inputs import InputContract, prepare
-from dermoscope.engine import EngineName, NamedGraph, Precision, compile_graph
+from dermoscope.engine import EngineName, Precision
 from dermoscope.ensemble.ensemble import Ensemble, EnsembleDescription
-from dermoscope.heads.calibration import calibrated_probabilities
-from dermoscope.images.lesion_crops import Box
+from dermoscope.member_networks import MemberNetworks, SeenViews
+from dermoscope.model_folder import SUMS, BundleError, fingerprint_of, read_description, verified_sums
+from dermoscope.network_parts import FirstLookPart, MemberPart
 
 DESCRIPTION = "classifier.json"
-INPUT, OUTPUTS = "image", ("logits", "cams", "feature")
-_LARGEST_DESCRIPTION = 4 * 2**20
 _HALF = 127
 
 
-class _Record(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class MemberPart(_Record):
-    """One network.
-
-    Attributes:
-        name: Of the member, as the ensemble knows it.
-        graph: Its file.
-        input: How it wants its crops.
-        side: Of the squares as they are cut, in pixels, before `input` makes them smaller; as in training, for another
-            way from image to input is another input.
-        cleaning: What is done to an image first.
-        crops: What is cut out of it.
-        backbone: Name of its backbone in timm.
-        licence: Of the weights that it started from.
-    """
-
-    name: str
-    graph: FileName
-    input: InputContract
-    side: PositiveInt
-    cleaning: Cleaning
-    crops: CropRules
-    backbone: str
-    licence: str
-
-
-class FirstLookPart(_Record):
-    """Who says where the members look again.
-
-    Attributes:
-        member: A network with one view; its map of the class that it decides for tells where.
-        rules: How the square is found.
-        looks: Looks in all; at the third, the one member there may be then looks at what its own map cuts out.
-    """
-
-    member: MemberPart
-    rules: LookRules
-    looks: Literal[2, 3] = 2
-
-
-class ClassifierDescription(_Record):
+class ClassifierDescription(BaseModel):
     """The contents of `classifier.json`.
 
     Attributes:
@@ -88,6 +42,8 @@ class ClassifierDescription(_Record):
         training_data: What was learnt from; what those images allow holds beside the licence of each member.
         graph_checks: How far each graph is from its torch module.
     """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: Literal[1]
     name: str
@@ -122,15 +78,6 @@ class ClassifierDescription(_Record):
         if self.first_look and self.first_look.looks > 2 and [m.crops.names for m in self.members] != [("look",)]:
             raise ValueError("first_look.looks: a third look is for one member with the view look and no other")
         return self
-
-
-@dataclass(frozen=True, eq=False)
-class _Seen:
-    """What one network says of one image: `[C, K]`, `[C, K, h, w]`."""
-
-    views: LesionViews
-    logits: NDArray[np.float32]
-    maps: NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -185,18 +132,17 @@ class LesionClassifier:
         streams: int = 1,
     ) -> None:
         sums = verified_sums(folder, DESCRIPTION)
-        self.description = _read(folder / DESCRIPTION)
+        self.description = read_description(folder / DESCRIPTION, ClassifierDescription)
         self.fingerprint = fingerprint_of(sums)
         first = self.description.first_look
-        graphs = {member.graph for member in (*self.description.members, *([first.member] if first else []))}
-        for graph in sorted(graphs):
-            if graph not in sums:
-                raise BundleError(f"{folder / 'SHA256SUMS'} does not list the graph {graph}")
+        networks = (*self.description.members, *([first.member] if first else []))
+        for network in networks:
+            if network.graph not in sums:
+                raise BundleError(f"{folder / SUMS} does not list the graph {network.graph}")
         self._ensemble = Ensemble(self.description.ensemble)
-        self._graphs: dict[str, NamedGraph] = {
-            graph: compile_graph(folder / graph, engine=engine, precision=precision, threads=threads, streams=streams)
-            for graph in sorted(graphs)
-        }
+        self._networks = MemberNetworks(
+            folder, networks, engine=engine, precision=precision, threads=threads, streams=streams
+        )
 
     def look(self, rgb: NDArray[np.uint8], mask: NDArray[np.bool_] | None) -> Look:
         """Classify one image.
@@ -210,20 +156,14 @@ class LesionClassifier:
         """
         if mask is not None and mask.shape != rgb.shape[:2]:
             raise ValueError(f"mask is {mask.shape}, the image {rgb.shape[:2]}; they must have one size")
-        views: dict[tuple[Cleaning, CropRules, int, Box | None], LesionViews] = {}
-        seen: dict[str, _Seen] = {}
+        seen: dict[str, SeenViews] = {}
         again = None
+        networks = self._networks.on(rgb, mask)
 
-        def see(member: MemberPart) -> _Seen:
-            # Members that want the same squares share them.
-            key = member.cleaning, member.crops, member.side, again.box if again else None
-            if key not in views:
-                views[key] = lesion_views(rgb, mask, *key[:3], look=key[3])
-            graph = self._graphs[member.graph]
-            found = [graph({INPUT: prepare(square, member.input).image}) for square in views[key].squares]
-            return _Seen(views[key], *(np.concatenate([one[name] for one in found]) for name in ("logits", "cams")))
+        def see(member: MemberPart) -> SeenViews:
+            return networks.see(member, again.box if again and "look" in member.crops.names else None)
 
-        def next_look(one: _Seen, rules: LookRules) -> SecondLook:
+        def next_look(one: SeenViews, rules: LookRules) -> SecondLook:
             decided = one.maps[0, int(one.logits[0].argmax())]
             return second_look(decided, one.views.boxes[0], rules, mask=one.views.masks[0] > _HALF)
 
@@ -239,7 +179,7 @@ class LesionClassifier:
             seen[member.graph] = see(member)
         found = [seen[member.graph] for member in self.description.members]
         classes = self.description.ensemble.classes
-        members = calibrated_probabilities(np.stack([one.logits for one in found]), 1.0, np.zeros(len(classes)))
+        members = np.stack([one.probabilities for one in found])
         probabilities = self._ensemble.combine(members[:, :, None])[0]
         maps, crops = tuple(one.maps for one in found), tuple(one.views.squares for one in found)
         return Look(classes, probabilities, members, maps, crops, again)
@@ -257,14 +197,3 @@ def load_classifier(folder: str | Path, *, engine: EngineName | None = None) -> 
         EngineError: If no engine can run a graph.
     """
     return LesionClassifier(Path(folder), engine=engine)
-
-
-def _read(path: Path) -> ClassifierDescription:
-    if path.stat().st_size > _LARGEST_DESCRIPTION:
-        raise BundleError(f"{path} is larger than {_LARGEST_DESCRIPTION} bytes")
-    try:
-        return ClassifierDescription.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(step) for step in first["loc"])
-        raise BundleError(f"{path}: {where}: {first['msg']} ({error.error_count()} problems in all)") from None

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dermoscope.analysis import Gate
-from dermoscope.bundle import Bundle, Head
+from dermoscope.bundle import Bundle
+from dermoscope.bundle_parts import Head
 from dermoscope.encoders.inputs import EncoderInput, prepare
 from dermoscope.engine import EngineError, EngineName, Precision, cache_folder, compile_graph
 from dermoscope.heads.calibration import calibrated_probabilities

@@ -12,7 +12,8 @@ import argparse
 import json
 from pathlib import Path
 
-from dermoscope.bundle import Bundle, Metric
+from dermoscope.bundle import Bundle
+from dermoscope.bundle_parts import Metric
 from dermoscope.training.export import write_bundle
 
 

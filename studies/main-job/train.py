@@ -23,7 +23,8 @@ from prepare import PRINTS
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from dermoscope import __version__
-from dermoscope.bundle import BundleDescription, DecoderPart, EncoderPart, GatePart, HeadsPart
+from dermoscope.bundle import BundleDescription
+from dermoscope.bundle_parts import DecoderPart, EncoderPart, GatePart, HeadsPart
 from dermoscope.data.manifest import Record, read_manifest
 from dermoscope.encoders.inputs import prepare
 from dermoscope.encoders.registry import encoder_spec

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from dermoscope.bundle import BundleError
 from dermoscope.cli import main
 from dermoscope.engine import EngineError
+from dermoscope.model_folder import BundleError
 from tests.batch.fake_analyzer import FakeAnalyzer, write_images
 from tests.watch import REPOSITORY
 

@@ -7,8 +7,9 @@ import sys
 import pytest
 
 import dermoscope
-from dermoscope.bundle import Bundle, BundleError
+from dermoscope.bundle import Bundle
 from dermoscope.cli import main
+from dermoscope.model_folder import BundleError
 from tests.batch.fake_analyzer import FakeBundle
 
 

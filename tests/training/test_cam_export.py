@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 import dermoscope
-from dermoscope.bundle import BundleError, write_sums
 from dermoscope.cli import main
 from dermoscope.data.manifest import write_manifest
 from dermoscope.images import decode, read_mask
 from dermoscope.lesion_classifier import DESCRIPTION, LesionClassifier
+from dermoscope.model_folder import BundleError, write_sums
 from tests.training.test_cam_run import SPLITS, arguments, ensemble
 from tests.training.tiny_crops import backbone_weights, diagnosed
 

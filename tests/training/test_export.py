@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from dermoscope.bundle import Bundle, BundleDescription, GraphCheck
+from dermoscope.bundle import Bundle, BundleDescription
+from dermoscope.bundle_parts import GraphCheck
 from dermoscope.encoders.inputs import InputContract, prepare
 from dermoscope.encoders.registry import encoder_spec
 from dermoscope.encoders.summaries import EncoderWithSummaries

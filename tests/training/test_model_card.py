@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from dermoscope.bundle import Bundle, Metric
+from dermoscope.bundle import Bundle
+from dermoscope.bundle_parts import Metric
 from dermoscope.training.model_card import model_card
 
 METRIC = Metric(

@@ -70,11 +70,11 @@ def analyze(
     from dermoscope.analyzer import load_analyzer
     from dermoscope.batch import BatchUsageError, OutputError, analyze_batch
     from dermoscope.batch.inputs import check_paths
-    from dermoscope.bundle import BundleError
     from dermoscope.cli.progress import progress_display
     from dermoscope.dicom import DicomExtraError, require_highdicom
     from dermoscope.engine import EngineError, available_engines
     from dermoscope.images import MAX_PIXELS
+    from dermoscope.model_folder import BundleError
     from dermoscope.report import write_report
 
     limit = MAX_PIXELS if max_pixels is None else max_pixels

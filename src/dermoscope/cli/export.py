@@ -53,8 +53,9 @@ def export(
             the run's folder.
     """
     from dermoscope.batch.errors import OutputError
-    from dermoscope.bundle import Bundle, BundleError
+    from dermoscope.bundle import Bundle
     from dermoscope.engine import EngineError
+    from dermoscope.model_folder import BundleError
 
     if out.exists():
         return fail(f"--out: {out} is there already; choose another", ExitCode.USAGE)

@@ -18,8 +18,9 @@ def info(*, json: Annotated[bool, Parameter(show_default=False)] = False) -> int
     Args:
         json: Print as JSON, with the whole description of the default model.
     """
-    from dermoscope.bundle import Bundle, BundleError
+    from dermoscope.bundle import Bundle
     from dermoscope.engine import available_engines, cache_folder
+    from dermoscope.model_folder import BundleError
 
     try:
         bundle, problem = Bundle.default().describe(), ""

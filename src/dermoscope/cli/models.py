@@ -168,7 +168,8 @@ def verify(bundle: Path | None = None, /) -> int:
     Args:
         bundle: Folder of the bundle; by default the one inside the package.
     """
-    from dermoscope.bundle import Bundle, BundleError
+    from dermoscope.bundle import Bundle
+    from dermoscope.model_folder import BundleError
 
     try:
         loaded = Bundle.load(bundle) if bundle else Bundle.default()

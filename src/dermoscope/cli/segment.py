@@ -87,11 +87,11 @@ def segment(
     from dermoscope.batch import BatchUsageError, OutputError
     from dermoscope.batch.inputs import check_paths
     from dermoscope.batch.segmentations import segment_batch
-    from dermoscope.bundle import BundleError
     from dermoscope.cli.progress import progress_display
     from dermoscope.dicom import DicomExtraError, require_highdicom
     from dermoscope.engine import EngineError, available_engines
     from dermoscope.images import MAX_PIXELS
+    from dermoscope.model_folder import BundleError
     from dermoscope.open_image import MaskOptions
     from dermoscope.segmenter import load_segmenter
 

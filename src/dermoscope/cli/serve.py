@@ -79,10 +79,10 @@ def serve(
     except ModuleNotFoundError as error:
         return fail(f'{error.name} is not installed; run: pip install "dermoscope[serve]"')
     from dermoscope.analyzer import load_analyzer
-    from dermoscope.bundle import BundleError
     from dermoscope.engine import EngineError
     from dermoscope.features.errors import StoreError
     from dermoscope.images import MAX_PIXELS
+    from dermoscope.model_folder import BundleError
 
     jobs = min(available_cores(), _MOST_JOBS) if jobs is None else jobs
     if jobs < 1:

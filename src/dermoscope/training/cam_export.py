@@ -16,22 +16,17 @@ from torch import Tensor, nn
 
 from dermoscope import __version__
 from dermoscope.batch.files import replace_file, writing_to
-from dermoscope.bundle import GraphCheck, write_sums
+from dermoscope.bundle_parts import GraphCheck
 from dermoscope.camnet.lesion_views import CropRules, lesion_views
 from dermoscope.camnet.network import CAMNetwork
 from dermoscope.camnet.second_look import LookRules
 from dermoscope.encoders.inputs import prepare
 from dermoscope.ensemble.ensemble import Ensemble, EnsembleDescription
 from dermoscope.evaluation.looks import DESCRIPTION_NAME as LOOKS_NAME
-from dermoscope.lesion_classifier import (
-    DESCRIPTION,
-    INPUT,
-    OUTPUTS,
-    ClassifierDescription,
-    FirstLookPart,
-    LesionClassifier,
-    MemberPart,
-)
+from dermoscope.lesion_classifier import DESCRIPTION, ClassifierDescription, LesionClassifier
+from dermoscope.member_networks import INPUT, OUTPUTS
+from dermoscope.model_folder import write_sums
+from dermoscope.network_parts import FirstLookPart, MemberPart
 from dermoscope.training.cam_description import DESCRIPTION_NAME, CAMModelDescription, CAMRunError
 from dermoscope.training.cam_model_file import load_cam_run
 from dermoscope.training.ensemble_run import ENSEMBLE_NAME, MEMBERS_NAME

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold
 from torch import nn
 
-from dermoscope.bundle import Calibration, Head, OperatingPoint
+from dermoscope.bundle_parts import Calibration, Head, OperatingPoint
 from dermoscope.data.manifest import Record
 from dermoscope.heads.calibration import calibrated_probabilities, fit_calibration
 from dermoscope.heads.fit import FeatureSet, OnEpoch, ProbeRecipe, fit_probe, logits_of

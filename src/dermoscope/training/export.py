@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import nn
 
-from dermoscope.bundle import DESCRIPTION, BundleDescription, GraphCheck, write_sums
+from dermoscope.bundle import DESCRIPTION, BundleDescription
+from dermoscope.bundle_parts import GraphCheck
 from dermoscope.encoders.inputs import InputContract
 from dermoscope.encoders.registry import EncoderSpec
 from dermoscope.encoders.summaries import EncoderWithSummaries
 from dermoscope.encoders.tinyvit_sam import TinyViTSam
 from dermoscope.engine import EngineName, Precision, compile_graph
 from dermoscope.heads.mlp import Heads
+from dermoscope.model_folder import write_sums
 from dermoscope.segment.mask_decoder import PromptedMaskDecoder
 from dermoscope.segment.prompted_decoder import HAS_PREVIOUS, PREVIOUS
 from dermoscope.training.model_card import model_card

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dermoscope.batch.files import writing_to
-from dermoscope.bundle import Bundle, BundleDescription, GraphCheck, MaskNetworkPart
+from dermoscope.bundle import Bundle, BundleDescription
+from dermoscope.bundle_parts import GraphCheck, MaskNetworkPart
 from dermoscope.encoders.registry import encoder_spec
 from dermoscope.segment.mask_decoder import PromptedMaskDecoder
 from dermoscope.segment.mask_network import INPUT, OUTPUT

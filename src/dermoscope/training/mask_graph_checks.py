@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from dermoscope.bundle import GraphCheck
+from dermoscope.bundle_parts import GraphCheck
 from dermoscope.encoders.inputs import InputContract, prepare
 from dermoscope.engine import compile_graph
 from dermoscope.segment.mask_decoder import PromptedMaskDecoder

@@ -1,0 +1,104 @@
+"""Exported networks with class activation maps, compiled: what they see of an image and what they say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dermoscope.camnet.lesion_views import Cleaning, CropRules, LesionViews, lesion_views
+from dermoscope.encoders.inputs import prepare
+from dermoscope.engine import EngineName, NamedGraph, Precision, compile_graph
+from dermoscope.heads.calibration import calibrated_probabilities
+from dermoscope.images.lesion_crops import Box
+from dermoscope.network_parts import MemberPart
+
+INPUT, OUTPUTS = "image", ("logits", "cams", "feature")
+"""Names in the graph of a network."""
+
+
+@dataclass(frozen=True, eq=False)
+class SeenViews:
+    """What one network says of the C views of one image.
+
+    Attributes:
+        views: The views.
+        logits: `[C, K]`.
+        maps: Class activation maps `[C, K, h, w]`.
+        features: `[C, F]`, the pooled maps.
+    """
+
+    views: LesionViews
+    logits: NDArray[np.float32]
+    maps: NDArray[np.float32]
+    features: NDArray[np.float32]
+
+    @property
+    def probabilities(self) -> NDArray[np.float64]:
+        """`[C, K]`, softmax of the logits."""
+        return calibrated_probabilities(self.logits, 1.0, np.zeros(self.logits.shape[-1]))
+
+
+class MemberNetworks:
+    """The networks of a model, each graph compiled once. Safe to use from several threads.
+
+    Args:
+        folder: Where the graphs lie.
+        members: Whose graphs are wanted.
+        engine: `openvino` or `onnxruntime`; by default the first one installed.
+        precision: `auto` uses bfloat16 where the CPU has it; `float32` never does.
+        threads: Threads for one image; 0 leaves it to the engine.
+        streams: How many images may be computed at once.
+
+    Raises:
+        EngineError: If no engine can run a graph.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        members: Iterable[MemberPart],
+        *,
+        engine: EngineName | None,
+        precision: Precision,
+        threads: int,
+        streams: int,
+    ) -> None:
+        self._graphs: dict[str, NamedGraph] = {
+            graph: compile_graph(folder / graph, engine=engine, precision=precision, threads=threads, streams=streams)
+            for graph in sorted({member.graph for member in members})
+        }
+
+    def on(self, rgb: NDArray[np.uint8], mask: NDArray[np.bool_] | None) -> NetworksOnImage:
+        """The networks in front of one image.
+
+        Args:
+            rgb: `[H, W, 3]`, 8-bit.
+            mask: `[H, W]`, true on the lesion; none where there is none.
+        """
+        return NetworksOnImage(self._graphs, rgb, mask)
+
+
+class NetworksOnImage:
+    """Networks in front of one image; those that want the same squares share them."""
+
+    def __init__(self, graphs: dict[str, NamedGraph], rgb: NDArray[np.uint8], mask: NDArray[np.bool_] | None) -> None:
+        self._graphs, self._rgb, self._mask = graphs, rgb, mask
+        self._views: dict[tuple[Cleaning, CropRules, int, Box | None], LesionViews] = {}
+
+    def see(self, member: MemberPart, look: Box | None = None) -> SeenViews:
+        """Show a network its views of the image.
+
+        Args:
+            member: The network.
+            look: What the view `look` shows, in pixels of the image.
+        """
+        key = member.cleaning, member.crops, member.side, look
+        if key not in self._views:
+            self._views[key] = lesion_views(self._rgb, self._mask, *key[:3], look=look)
+        views, graph = self._views[key], self._graphs[member.graph]
+        found = [graph({INPUT: prepare(square, member.input).image}) for square in views.squares]
+        return SeenViews(views, *(np.concatenate([one[name] for one in found]) for name in OUTPUTS))

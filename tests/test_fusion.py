@@ -1,0 +1,222 @@
+"""A mode of a bundle: networks and heads become one distribution, and all else follows from that."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+import dermoscope
+from dermoscope import taxonomy
+from dermoscope.analyzer import Analyzer
+from dermoscope.bundle import Bundle
+from dermoscope.fusion import FusionModel
+from dermoscope.model_folder import BundleError, write_sums
+
+CODES = taxonomy.HAM10000_CODES
+SIDE = 64
+# Red speaks for melanoma, blue for nevus; every other class is even.
+WEIGHTS = np.zeros((len(CODES), 3), np.float32)
+WEIGHTS[CODES.index("MEL"), 0], WEIGHTS[CODES.index("NV"), 2] = 8, 8
+EVEN = tuple(round(1 / len(CODES), 6) for _ in CODES)
+NETWORK = {
+    "name": "colours",
+    "graph": "colours.onnx",
+    "input": {"size": SIDE, "fit": "squash", "scaling": "min-max", "map_size": 4},
+    "side": SIDE,
+    "cleaning": {"outer_circle": False},
+    "crops": {"names": ["full"]},
+    "backbone": "none",
+    "licence": "none",
+}
+
+
+def colour_network(path: Path) -> None:
+    """`image` is averaged over a grid of 4 × 4 cells; maps are its channels, weighed."""
+    nodes = [
+        helper.make_node("AveragePool", ["image"], ["maps"], kernel_shape=[SIDE // 4] * 2, strides=[SIDE // 4] * 2),
+        helper.make_node("Conv", ["maps", "weights"], ["cams"]),
+        helper.make_node("ReduceMean", ["cams"], ["logits"], axes=[2, 3], keepdims=0),
+        helper.make_node("ReduceMean", ["maps"], ["feature"], axes=[2, 3], keepdims=0),
+    ]
+    shapes = {"logits": [1, len(CODES)], "cams": [1, len(CODES), 4, 4], "feature": [1, 3]}
+    graph = helper.make_graph(
+        nodes,
+        "colours",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, SIDE, SIDE])],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in shapes.items()],
+        [numpy_helper.from_array(WEIGHTS[:, :, None, None], "weights")],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+
+
+def mode(members: list[str], **changes: Any) -> dict[str, Any]:
+    """What `bundle.json` says of a mode that takes the mean."""
+    fusion = {
+        "schema_version": 1,
+        "classes": list(CODES),
+        "members": members,
+        "crops": changes.pop("crops", ["full"]),
+        "across": "together",
+        "rule": "mean",
+    }
+    part = {
+        "meaning": "for tests",
+        "networks": [NETWORK] if "colours" in members else [],
+        "fusion": fusion,
+        "frequencies": EVEN,
+        "malignancy_definition": "graz",
+        "malignancy_point": {"threshold": 0.5, "meaning": "half"},
+    }
+    return {**part, **changes}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The default bundle with modes."""
+    out = tmp_path_factory.mktemp("modes") / "bundle"
+    shutil.copytree(Bundle.default().folder, out)
+    colour_network(out / "colours.onnx")
+    write_modes(out, alone=mode(["colours"]), both=mode(["heads", "colours"]), heads=mode(["heads"]))
+    return out
+
+
+def write_modes(folder: Path, **modes: Any) -> None:
+    path = folder / "bundle.json"
+    description = json.loads(path.read_text())
+    path.write_text(json.dumps({**description, "modes": modes}))
+    write_sums(folder)
+
+
+@pytest.fixture(scope="module")
+def both(folder: Path) -> Analyzer:
+    return Analyzer(Bundle.load(folder), mode="both")
+
+
+def fusion(folder: Path, name: str) -> FusionModel:
+    bundle = Bundle.load(folder)
+    part = bundle.description.modes[name]
+    return FusionModel(bundle, part, engine=None, precision="float32", threads=0, streams=1)
+
+
+def half_red() -> NDArray[np.uint8]:
+    """Red on the left, blue on the right."""
+    rgb = np.zeros((96, 96, 3), np.uint8)
+    rgb[:, :48, 0], rgb[:, 48:, 2] = 255, 255
+    return rgb
+
+
+def test_a_network_alone_says_what_its_graph_says(folder: Path) -> None:
+    red = np.zeros((96, 96, 3), np.uint8)
+    red[..., 0] = 255
+    found = fusion(folder, "alone").answer(red, None, dict.fromkeys(CODES, 1 / 7))
+    logits = np.zeros(len(CODES))
+    logits[CODES.index("MEL")] = 8
+    expected = np.exp(logits) / np.exp(logits).sum()
+    np.testing.assert_allclose([found.probabilities[code] for code in CODES], expected, rtol=1e-4)
+    assert found.disagreement == 0
+
+
+def test_the_mean_of_heads_and_network(folder: Path) -> None:
+    heads = dict.fromkeys(CODES, 0.0) | {"BCC": 1.0}
+    alone = fusion(folder, "alone").answer(half_red(), None, heads)
+    found = fusion(folder, "both").answer(half_red(), None, heads)
+    for code in CODES:
+        assert found.probabilities[code] == pytest.approx((alone.probabilities[code] + heads[code]) / 2, abs=1e-6)
+    assert found.disagreement > 0.4
+
+
+def test_evidence_lies_where_the_maps_speak_for_malignancy(folder: Path) -> None:
+    evidence = fusion(folder, "alone").answer(half_red(), None, dict.fromkeys(CODES, 1 / 7)).evidence
+    assert evidence is not None
+    left, right = evidence[:, : evidence.shape[1] // 3], evidence[:, -evidence.shape[1] // 3 :]
+    assert left.min() > 0 > right.max()
+
+
+def test_evidence_is_what_the_logits_are_made_of(folder: Path) -> None:
+    model = fusion(folder, "alone")
+    found = model.answer(half_red(), None, dict.fromkeys(CODES, 1 / 7))
+    # To first order: the sum over cells is the derivative of the log-odds times the logits.
+    odds = np.array([found.probabilities[code] for code in CODES])
+    malignant = np.array([code in taxonomy.malignancy_definition("graz").malignant for code in CODES])
+    logits = np.zeros(len(CODES))
+    logits[[CODES.index("MEL"), CODES.index("NV")]] = 4
+    expected = (odds * logits)[malignant].sum() / odds[malignant].sum()
+    expected -= (odds * logits)[~malignant].sum() / odds[~malignant].sum()
+    assert found.evidence is not None
+    assert found.evidence.mean() * 16 == pytest.approx(expected, rel=0.02)
+
+
+def test_other_frequencies_change_the_equal_world_alone(folder: Path) -> None:
+    shares = [0.05, 0.7, 0.05, 0.05, 0.05, 0.05, 0.05]
+    copy = folder.parent / "frequent"
+    shutil.copytree(folder, copy)
+    write_modes(copy, alone=mode(["colours"], frequencies=shares))
+    model, even = fusion(copy, "alone"), dict.fromkeys(CODES, 1 / 7)
+    before = fusion(folder, "alone").answer(half_red(), None, even).probabilities
+    after = model.answer(half_red(), None, even).probabilities
+    assert after == pytest.approx(before)
+    equal = model.at_equal_frequencies(after)
+    assert sum(equal.values()) == pytest.approx(1)
+    assert equal["NV"] / equal["MEL"] == pytest.approx(after["NV"] / after["MEL"] * 0.05 / 0.7)
+
+
+def test_everything_follows_from_one_distribution(both: Analyzer) -> None:
+    for path in sorted(Path("examples/images").glob("*_skin.jpg"))[:2]:
+        found = both.analyze(path, evidence=True).analysis
+        assert found.malignancy
+        assert found.evidence
+        malignant = taxonomy.malignancy_definition("graz").malignant
+        # Frequencies are even here: both worlds are one.
+        expected = sum(value for code, value in found.diagnosis.items() if code in malignant)
+        assert found.malignancy.probability == pytest.approx(expected)
+        assert found.p_melanoma == pytest.approx(found.diagnosis["MEL"])
+        assert found.group == pytest.approx(taxonomy.group_probabilities(found.diagnosis))
+        assert found.mode == "both"
+
+
+def test_the_heads_may_be_the_only_member(folder: Path, both: Analyzer) -> None:
+    path = sorted(Path("examples/images").glob("*_skin.jpg"))[0]
+    alone = dermoscope.load(folder, mode="heads").analyze(path, evidence=True).analysis
+    plain = dermoscope.load().analyze(path).analysis
+    assert alone.diagnosis == pytest.approx(plain.diagnosis, abs=1e-6)
+    assert alone.evidence
+    assert both.analyze(path).analysis.diagnosis != pytest.approx(plain.diagnosis, abs=1e-3)
+
+
+def test_the_first_mode_answers_where_nobody_names_one(folder: Path) -> None:
+    assert dermoscope.load(folder).mode == "alone"
+    assert dermoscope.load(folder, mode="heads").mode == "heads"
+
+
+def test_a_mode_that_is_not_there_is_named(folder: Path) -> None:
+    with pytest.raises(BundleError, match="has no mode 'slow'; it has: alone, both, heads"):
+        dermoscope.load(folder, mode="slow")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"networks": []}, "the networks are"),
+        ({"frequencies": [0.5, 0.5]}, "one number above zero a diagnosis"),
+        ({"frequencies": [1.0, 0, 0, 0, 0, 0, 0]}, "one number above zero a diagnosis"),
+        ({"malignancy_definition": "unknown"}, "unknown"),
+        ({"networks": [{**NETWORK, "crops": {"names": ["look"]}}]}, "look"),
+        ({"networks": [{**NETWORK, "crops": {"names": ["tight", "full"]}}], "crops": ["a", "b", "c"]}, "neither one"),
+        ({"networks": [{**NETWORK, "graph": "../colours.onnx"}]}, "plain file name"),
+        ({"networks": [{**NETWORK, "graph": "other.onnx"}]}, "does not list the graph"),
+    ],
+)
+def test_a_mode_that_cannot_be_is_refused(changes: dict[str, Any], words: str, folder: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "bundle"
+    shutil.copytree(folder, copy)
+    write_modes(copy, alone=mode(["colours"], **changes))
+    with pytest.raises(BundleError, match=words):
+        Bundle.load(copy)
