@@ -18,6 +18,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from dermoscope.bundle_parts import (
+    DESCRIPTION,
     HEADS,
     AbstentionPart,
     DecoderPart,
@@ -33,7 +34,6 @@ from dermoscope.bundle_parts import (
 from dermoscope.model_folder import SUMS, BundleError, fingerprint_of, read_description, verified_sums
 
 SCHEMA_VERSION = 1
-DESCRIPTION = "bundle.json"
 
 
 class BundleDescription(BaseModel):
@@ -120,6 +120,41 @@ class Bundle:
             if graph not in sums:
                 raise BundleError(f"{folder / SUMS} does not list the graph {graph}")
         return cls(folder, description, fingerprint_of(sums))
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str | Path,
+        *,
+        revision: str = "main",
+        fingerprint: str | None = None,
+        endpoint: str | None = None,
+    ) -> Bundle:
+        """A bundle in a folder or, where there is none of that name, on the model hub.
+
+        What was fetched once is kept, and taken without a call to the network after that.
+
+        Args:
+            name: A folder, or a repository of the hub like `owner/name`.
+            revision: Branch, tag or commit of the repository.
+            fingerprint: The fingerprint that the bundle must have, so that nobody can give another.
+            endpoint: Address of the hub; by default the one `huggingface_hub` is set to.
+
+        Raises:
+            BundleError: If it cannot be fetched or read, or is another.
+
+        Example:
+            >>> dermoscope.Bundle.from_pretrained("someone/dermoscope-model")  # doctest: +SKIP
+        """
+        folder = Path(name)
+        if not folder.is_dir():
+            from dermoscope.bundle_hub import fetch_bundle
+
+            folder = fetch_bundle(str(name), revision=revision, endpoint=endpoint)
+        bundle = cls.load(folder)
+        if fingerprint is not None and bundle.fingerprint != fingerprint:
+            raise BundleError(f"{folder} has the fingerprint {bundle.fingerprint}, not {fingerprint}")
+        return bundle
 
     @property
     def name(self) -> str:

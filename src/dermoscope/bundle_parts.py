@@ -14,6 +14,9 @@ from dermoscope.segment.automatic import AutomaticPrompts
 from dermoscope.segment.selection import SelectionRules
 from dermoscope.taxonomy import malignancy_definition
 
+DESCRIPTION = "bundle.json"
+"""The file of a bundle that says all this."""
+
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
 

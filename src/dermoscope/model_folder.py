@@ -44,7 +44,7 @@ def verified_sums(folder: Path, description: str) -> dict[str, str]:
     Raises:
         BundleError: If the folder, a file or a sum is missing or wrong.
     """
-    sums = _read_sums(folder)
+    sums = read_sums(folder)
     for name, expected in sums.items():
         if sha256_of(_existing(folder / name)) != expected:
             raise BundleError(f"{folder / name} does not match its sum in {SUMS}; copy the bundle again")
@@ -71,7 +71,15 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def _read_sums(folder: Path) -> dict[str, str]:
+def read_sums(folder: Path) -> dict[str, str]:
+    """SHA-256 of every file that `SHA256SUMS` lists, by name; the files themselves are not looked at.
+
+    Args:
+        folder: Of a bundle, or of another model that is kept like one.
+
+    Raises:
+        BundleError: If there is no such folder or list, or a line of it is no sum and plain file name.
+    """
     if not folder.is_dir():
         raise BundleError(f"{folder} is not a bundle folder")
     try:

@@ -44,18 +44,22 @@ def list_encoders(*, weights: Path = Path()) -> int:
 
 @models.command
 def fetch(name: str, /, *, out: Path | None = None) -> int:
-    """Download the weights of one encoder from the model hub. Nothing else ever fetches weights.
+    """Download the weights of one encoder, or a whole bundle, from the model hub. Nothing else ever fetches any.
 
     For example: dermoscope models fetch sam2.1_hiera_tiny --out weights/sam2.1_hiera_tiny.safetensors
 
     A network of timm brings what dermoscope train starts from, as in: dermoscope models fetch efficientnet_b3
 
-    Needs the training extra: pip install "dermoscope[train]".
+    And a bundle, which comes as a folder that --bundle takes: dermoscope models fetch someone/model --out my-bundle
+
+    Needs pip install "dermoscope[train]"; for a bundle, "dermoscope[hub]" is enough.
 
     Args:
-        name: The encoder, see `dermoscope models list`.
-        out: The file to write; by default named after the encoder, in this folder.
+        name: The encoder, see `dermoscope models list`; or a bundle's repository, owner/name.
+        out: The file or folder to write; by default named after the encoder or the bundle, in this folder.
     """
+    if "/" in name:
+        return _fetch_bundle(name, out or Path(name.rpartition("/")[2]))
     spec = ENCODERS.get(name)
     if spec is None:
         return _unknown("NAME", name)
@@ -176,6 +180,23 @@ def verify(bundle: Path | None = None, /) -> int:
     except BundleError as error:
         return fail(str(error))
     print(f"{loaded.name}, fingerprint {loaded.fingerprint}: every file is as it was written")
+    return ExitCode.DONE
+
+
+def _fetch_bundle(repository: str, out: Path) -> ExitCode:
+    from dermoscope.bundle import Bundle
+    from dermoscope.bundle_hub import fetch_bundle
+    from dermoscope.model_folder import BundleError
+
+    if out.exists():
+        return fail(f"--out: {out} is there already; choose another")
+    try:
+        loaded = Bundle.load(fetch_bundle(repository, folder=out))
+    except BundleError as error:
+        return fail(str(error))
+    except OSError as error:
+        return fail(f"--out: {out} cannot be written: {error.strerror or error}")
+    print(f"{out}: {loaded.name}, fingerprint {loaded.fingerprint}, {loaded.description.licence}")
     return ExitCode.DONE
 
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import nn
 
-from dermoscope.bundle import DESCRIPTION, BundleDescription
-from dermoscope.bundle_parts import GraphCheck
+from dermoscope.bundle import BundleDescription
+from dermoscope.bundle_parts import DESCRIPTION, GraphCheck
 from dermoscope.encoders.inputs import InputContract
 from dermoscope.encoders.registry import EncoderSpec
 from dermoscope.encoders.summaries import EncoderWithSummaries
