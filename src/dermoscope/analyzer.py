@@ -43,12 +43,14 @@ class Outcome:
         mask: `[H, W]` bool at the original size, or none.
         picture: `[h, w, 3]` uint8, image, outline and evidence side by side, if it was asked for.
         opened: The image behind the encoder, for clicks that start from this mask, if it was asked for.
+        members: `[M, C, K]`, what each member of the mode says about each crop; none where the bundle has no mode.
     """
 
     analysis: Analysis
     mask: Mask | None
     picture: Image | None
     opened: OpenImage | None = None
+    members: NDArray[np.float64] | None = None
 
 
 class Analyzer:
@@ -196,7 +198,7 @@ class Analyzer:
             opened = OpenImage(self.bundle, self._model, seen, MaskOptions(gate=True))
             if segmented:
                 opened.start_from(segmented, finished)
-        return Outcome(analysis, mask, drawing, opened)
+        return Outcome(analysis, mask, drawing, opened, answer.members)
 
     def evidence(self, encoded: EncodedImage) -> NDArray[np.float32]:
         """Where the evidence for malignancy lies.

@@ -27,6 +27,7 @@ def analyze(
     frame: int = 1,
     dicom: Switch = False,
     bundle: Path | None = None,
+    mode: str | None = None,
     jobs: int | None = None,
     no_pictures: Switch = False,
     no_masks: Switch = False,
@@ -56,6 +57,7 @@ def analyze(
         dicom: Write results of DICOM images as DICOM, too: dicom/<image_id>.seg.dcm, the mask, and .sr.dcm, the
             findings. They name the patient as the image does; nothing else that is written does.
         bundle: Folder of a model bundle; by default the model inside the package.
+        mode: Which mode of the model answers, such as fast or best; by default its first.
         jobs: Images analysed at once; by default one for a handful of images, else one per core, at most four.
         no_pictures: Draw no pictures, which is faster.
         no_masks: Write no mask files.
@@ -85,9 +87,12 @@ def analyze(
         check_paths(paths)
         if jobs is None:
             jobs = jobs_for(paths)
-        analyzer = load_analyzer(bundle, engine=engine, precision=precision, streams=max(jobs, 1), max_pixels=limit)
+        analyzer = load_analyzer(
+            bundle, mode=mode, engine=engine, precision=precision, streams=max(jobs, 1), max_pixels=limit
+        )
         settings = {
             "max_pixels": limit,
+            **({"mode": analyzer.mode} if analyzer.mode else {}),
             "engine": engine or next(iter(available_engines()), None),
             "precision": precision,
         }

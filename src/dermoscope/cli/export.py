@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from dermoscope.camnet.lesion_views import View
 from dermoscope.cli.exits import RESEARCH_USE, ExitCode, fail
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from dermoscope.bundle import Bundle
+    from dermoscope.training.mode_bundle import ModePlan
 
 
 def export(
@@ -23,6 +27,13 @@ def export(
     bundle: Path | None = None,
     images: Annotated[tuple[str, ...], Parameter(show_default=False)] = (),
     name: str = "",
+    mode: str | None = None,
+    manifest: Path | None = None,
+    meaning: str = "",
+    views: Annotated[tuple[View, ...], Parameter(show_default=False)] = (),
+    no_heads: Annotated[bool, Parameter(show_default=False)] = False,
+    first: Annotated[bool, Parameter(show_default=False)] = False,
+    jobs: int = 2,
 ) -> int:
     """Make what a training run has learnt usable without torch. Research use only, not a medical device.
 
@@ -39,6 +50,14 @@ def export(
 
     dermoscope export runs/ensemble --out my-classifier
 
+    Networks for the seven diagnoses (cam-diagnosis, or an ensemble of such) can also become a mode of a bundle, which
+    answers all questions about a lesion, together with the heads. The rule that makes one answer of all, its
+    calibration, operating points and prediction sets are fitted on the split val of a manifest:
+
+    dermoscope export runs/diagnosis --mode best --manifest to-train.csv --out my-bundle
+
+    dermoscope analyze photos --bundle my-bundle --mode best --out results
+
     Needs the training extra: pip install "dermoscope[train]".
 
     Exit codes: 0 all done, 1 failed, 2 wrong usage.
@@ -51,6 +70,13 @@ def export(
         images: An image to compare the exported graph with torch on; may be given again.
         name: Of the new bundle or classifier; by default that of the other one with the name of the recipe, or that of
             the run's folder.
+        mode: Put the networks into the bundle, as a mode of this name.
+        manifest: For a mode: the images; those of the split val are fitted on.
+        meaning: For a mode: what it is for, in words.
+        views: For a mode: what every network sees (tight, middle, full, whole); by default as it was trained.
+        no_heads: For a mode: leave the answers of the heads out.
+        first: For a mode: let it answer where nobody names a mode.
+        jobs: For a mode: images looked at at once.
     """
     from dermoscope.batch.errors import OutputError
     from dermoscope.bundle import Bundle
@@ -60,10 +86,19 @@ def export(
     if out.exists():
         return fail(f"--out: {out} is there already; choose another", ExitCode.USAGE)
     try:
-        from dermoscope.training.cam_export import export_classifier
+        from dermoscope.training.cam_export import export_classifier, member_runs
         from dermoscope.training.mask_bundle import bundle_with_masks
+        from dermoscope.training.mode_bundle import ModePlan
 
         learns = _learns(run)
+        if mode is not None:
+            if learns != "a classifier" or manifest is None:
+                return fail("--mode: is for runs of networks, and needs --manifest", ExitCode.USAGE)
+            plan = ModePlan(mode, meaning or f"networks of {run.resolve().name}", member_runs(run), views, not no_heads)
+            base = Bundle.load(bundle) if bundle else Bundle.default()
+            return _export_mode(plan, base, out, manifest, images, first=first, jobs=jobs)
+        if manifest or views or no_heads or first or meaning:
+            return fail("--manifest, --meaning, --views, --no-heads and --first: are for --mode", ExitCode.USAGE)
         if learns == "a head":
             return fail(f"{run} is the run of a head; export takes runs for masks, of networks and of ensembles")
         if learns == "a classifier":
@@ -82,6 +117,36 @@ def export(
         return fail(str(error))
     print(f"{out}: {made.name}, fingerprint {made.fingerprint}")
     print(f"Use it: dermoscope analyze PHOTOS --bundle {out} --out results")
+    print(RESEARCH_USE)
+    return ExitCode.DONE
+
+
+def _export_mode(
+    plan: ModePlan, base: Bundle, out: Path, manifest: Path, images: Sequence[str], *, first: bool, jobs: int
+) -> ExitCode:
+    from dermoscope.cli.evaluations import steps
+    from dermoscope.data.manifest import check_manifest, read_manifest
+    from dermoscope.training.mode_bundle import bundle_with_mode
+
+    check_manifest(manifest, needs=("diagnosis", "split"), files=False)
+    with steps(quiet=False) as on_step:
+        made, fitted = bundle_with_mode(
+            plan,
+            base,
+            out,
+            list(read_manifest(manifest)),
+            images=_decoded(images),
+            first=first,
+            jobs=jobs,
+            on_image=lambda done, all_: on_step("asking everyone about the validation images", done, all_),
+        )
+    part = fitted.part
+    print(f"{out}: {made.name}, fingerprint {made.fingerprint}")
+    losses = ", ".join(f"{rule} {loss:.3f}" for rule, loss in fitted.log_losses.items())
+    print(f"mode {plan.name}: {', '.join(part.fusion.members)} by the rule {part.fusion.rule}")
+    print(f"log loss on validation images, by folds: {losses}")
+    print(f"flags malignancy from {part.malignancy_point.threshold:.4f} on: {part.malignancy_point.meaning}")
+    print(f"Use it: dermoscope analyze PHOTOS --bundle {out} --mode {plan.name} --out results")
     print(RESEARCH_USE)
     return ExitCode.DONE
 

@@ -31,6 +31,7 @@ def serve(
     no_history: Switch = False,
     open: Annotated[bool, Parameter(negative="--no-open", show_default=False)] = False,
     bundle: Path | None = None,
+    mode: str | None = None,
     jobs: int | None = None,
     queue: int = 16,
     max_pixels: int | None = None,
@@ -64,6 +65,7 @@ def serve(
         no_history: Let nobody keep an image.
         open: Show the page in the browser.
         bundle: Folder of a model bundle; by default the model inside the package.
+        mode: Which mode of the model answers, such as fast or best; by default its first.
         jobs: Images computed at once; by default one per core, at most four.
         queue: Requests that may wait; further ones are told to try again later.
         max_pixels: Refuse larger images, by their header, before they are decoded; by default 64 million.
@@ -105,6 +107,7 @@ def serve(
         try:
             analyzer = load_analyzer(
                 bundle,
+                mode=mode,
                 engine=engine,
                 precision=precision,
                 streams=jobs,

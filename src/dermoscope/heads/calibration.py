@@ -50,14 +50,20 @@ def fit_calibration(
     weights = 1.0 / counts[labels] if equal_classes else np.ones(len(labels))
     weights = weights / weights.sum()
 
-    def negative_log_likelihood(parameters: NDArray[np.float64]) -> float:
-        probabilities = calibrated_probabilities(logits, float(np.exp(parameters[0])), parameters[1:])
-        ridge = 1e-3 * float(np.square(parameters[1:]).sum()) / classes
+    truth = np.eye(classes)[labels]
+
+    def negative_log_likelihood(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
+        temperature, bias = float(np.exp(parameters[0])), parameters[1:]
+        probabilities = calibrated_probabilities(logits, temperature, bias)
         likelihood = np.log(np.clip(probabilities[rows, labels], 1e-12, None))
-        loss: float = -np.dot(weights, likelihood) + ridge
-        return loss
+        loss: float = -np.dot(weights, likelihood) + 1e-3 * float(np.square(bias).sum()) / classes
+        # The derivative by the scaled logits is the error of the probabilities; by the logarithm of the temperature,
+        # scaled logits without their bias move against it.
+        error = weights[:, None] * (probabilities - truth)
+        slope = -float((error * logits).sum()) / temperature
+        return loss, np.concatenate([[slope], error.sum(axis=0) + 2e-3 * bias / classes])
 
     reach = 0.0 if equal_classes else _LARGEST_BIAS
     bounds = [(-3.0, 3.0)] + [(-reach, reach)] * classes
-    fitted = minimize(negative_log_likelihood, np.zeros(classes + 1), method="L-BFGS-B", bounds=bounds).x
+    fitted = minimize(negative_log_likelihood, np.zeros(classes + 1), jac=True, method="L-BFGS-B", bounds=bounds).x
     return float(np.exp(fitted[0])), fitted[1:] - fitted[1:].mean()

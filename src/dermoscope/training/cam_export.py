@@ -85,11 +85,8 @@ def export_classifier(run: Path, out: Path, *, images: Images = (), name: str = 
             for number, (member, (trained, network)) in enumerate(zip(names, networks, strict=True)):
                 # Members are named by people; files are not.
                 graph = f"network-{number + 1}.onnx"
-                parts.append(_member(member, graph, trained))
-                size = trained.contract.size
-                module = _Outputs(network.to(memory_format=torch.contiguous_format)).eval()  # type: ignore[call-overload]
-                export_onnx(module, {INPUT: torch.rand(1, 3, size, size)}, OUTPUTS, draft / graph)
-                checks += _checks(module, draft / graph, trained, images) if images else []
+                parts.append(member_part(member, graph, trained))
+                checks += write_network(trained, network, draft / graph, images)
             description = ClassifierDescription(
                 schema_version=1,
                 name=name or run.resolve().name,
@@ -109,6 +106,38 @@ def export_classifier(run: Path, out: Path, *, images: Images = (), name: str = 
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return LesionClassifier(out)
+
+
+def member_runs(run: Path) -> tuple[Path, ...]:
+    """The runs of the networks behind a run: its own, or those of an ensemble's members.
+
+    Raises:
+        EnsembleError: If the ensemble is damaged.
+        CAMRunError: If it is the run of a network that looks twice, which is no member of anything.
+    """
+    if (run / LOOKS_NAME).is_file():
+        raise CAMRunError(f"{run} looks twice; a mode takes networks that look once")
+    return tuple(_plan(run).runs)
+
+
+def write_network(
+    trained: CAMModelDescription, network: CAMNetwork, path: Path, images: Images = ()
+) -> list[GraphCheck]:
+    """Write the graph of a network.
+
+    Args:
+        trained: What it is.
+        network: The network.
+        path: The file to write.
+        images: RGB images `[H, W, 3]` to compare the graph with torch on.
+
+    Returns:
+        How far it is from torch on these images.
+    """
+    size = trained.contract.size
+    module = _Outputs(network.to(memory_format=torch.contiguous_format)).eval()  # type: ignore[call-overload]
+    export_onnx(module, {INPUT: torch.rand(1, 3, size, size)}, OUTPUTS, path)
+    return list(_checks(module, path, trained, images)) if images else []
 
 
 @dataclass(frozen=True)
@@ -163,7 +192,14 @@ def _alone(name: str, trained: CAMModelDescription, plan: _Plan) -> EnsembleDesc
     )
 
 
-def _member(name: str, graph: str, trained: CAMModelDescription) -> MemberPart:
+def member_part(name: str, graph: str, trained: CAMModelDescription) -> MemberPart:
+    """What the runtime has to know of a network.
+
+    Args:
+        name: Of the member.
+        graph: Its file.
+        trained: What was trained.
+    """
     crops = trained.crops
     return MemberPart(
         name=name,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,21 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dermoscope.batch.files import replace_file, writing_to
-from dermoscope.ensemble.combination import Stacking
-from dermoscope.ensemble.ensemble import Ensemble, EnsembleDescription, LogCalibration
-from dermoscope.ensemble.probabilities import log_probabilities
+from dermoscope.ensemble.ensemble import Ensemble, EnsembleDescription
 from dermoscope.evaluation.intervals import Estimate, grouped_bootstrap
 from dermoscope.evaluation.training_run import PREDICTIONS_NAME, TRAINING_NAME
-from dermoscope.heads.calibration import fit_calibration
 from dermoscope.training.cam_description import DESCRIPTION_NAME, MODEL_NAME
 from dermoscope.training.class_scores import validation_scores
+from dermoscope.training.ensemble_fit import fit_ensemble
 from dermoscope.training.ensemble_members import Answers, Members
 from dermoscope.training.evaluation_notes import evaluation_notes
 from dermoscope.training.head_predictions import predictions_table
 from dermoscope.training.recipes import RECIPE_NAME, recipe_text
 from dermoscope.training.recipes.ensembles import EnsembleRecipe
 from dermoscope.training.run_folder import EpochMetrics, RunFolder
-from dermoscope.training.tasks import Task
 
 ENSEMBLE_NAME = "ensemble.json"
 MEMBERS_NAME = "members"
@@ -82,7 +79,22 @@ def train_ensemble(
     task, answers = members.task, members.answers
     validation = answers["val"]
     alone = [float((of.mean(axis=0).argmax(axis=1) == validation.labels).mean()) for of in validation.probabilities]
-    ensemble = Ensemble(_described(recipe, members, validation, alone))
+    ensemble = Ensemble(
+        fit_ensemble(
+            validation.probabilities,
+            validation.labels,
+            validation.groups,
+            classes=task.classes,
+            members=members.names,
+            crops=members.crops,
+            rule=recipe.rule,
+            across=recipe.across,
+            crop_rule=recipe.crop_rule,
+            masses=recipe.masses,
+            calibrated=recipe.calibrated,
+            equal_classes=task.equal_classes,
+        )
+    )
     combined = {split: ensemble.combine(of.probabilities) for split, of in answers.items()}
     on_stage("scoring")
     # Test images are answered here and scored by `dermoscope evaluate` alone: who sees that number early chooses by it.
@@ -105,52 +117,6 @@ def train_ensemble(
     return TrainedEnsemble(
         ensemble.description, scores, recalls, dict(zip(members.names, alone, strict=True)), gain, fitted
     )
-
-
-def _described(
-    recipe: EnsembleRecipe, members: Members, validation: Answers, accuracies: Sequence[float]
-) -> EnsembleDescription:
-    """The ensemble with everything that is fitted."""
-    task, crops = members.task, members.crops
-    given, labels = validation.probabilities, validation.labels
-    calibrations: tuple[LogCalibration, ...] = ()
-    if recipe.calibrated == "members":
-        calibrations = tuple(
-            _calibration(of.reshape(-1, of.shape[-1]), np.tile(labels, len(crops)), task) for of in given
-        )
-        given = np.stack([one.apply(of) for one, of in zip(calibrations, given, strict=True)])
-    stacking = None
-    if recipe.rule == "stacking":
-        if recipe.across == "together":
-            rows, labels_of, groups = given.reshape(-1, *given.shape[2:]), labels, validation.groups
-        else:
-            rows = given.transpose(0, 2, 1, 3).reshape(len(given), -1, given.shape[-1])
-            labels_of = np.repeat(labels, len(crops))
-            groups = [group for group in validation.groups for _ in crops]
-        stacking = Stacking.fit(rows, labels_of, groups, classes=task.classes)
-    description = EnsembleDescription(
-        schema_version=1,
-        classes=task.classes,
-        members=members.names,
-        crops=crops,
-        across=recipe.across,
-        rule=recipe.rule,
-        crop_rule=recipe.crop_rule,
-        masses=recipe.masses,
-        accuracies=() if recipe.masses == "plain" else tuple(accuracies),
-        stacking=stacking,
-        member_calibrations=calibrations,
-    )
-    if recipe.calibrated != "result":
-        return description
-    combined = Ensemble(description).combine(validation.probabilities)
-    return description.model_copy(update={"calibration": _calibration(combined, labels, task)})
-
-
-def _calibration(probabilities: NDArray[np.float64], labels: NDArray[np.int64], task: Task) -> LogCalibration:
-    logits = log_probabilities(probabilities)
-    temperature, bias = fit_calibration(logits, labels, equal_classes=task.equal_classes)
-    return LogCalibration(temperature=temperature, bias=tuple(bias.tolist()))
 
 
 def _gain(combined: NDArray[np.float64], answers: Answers, best: int, resamples: int) -> Estimate:

@@ -24,7 +24,7 @@ THESIS_VIEWS = ("original", "hflip", "rot90", "rot180", "rot270")
 def test_the_recipes_of_the_package() -> None:
     heads = ("gate", "graz-gate", "graz-group", "graz-malignancy", "group", "malignancy")
     masks = ("skinsam-decoder", "skinsam-full", "skinsam-lora", "unet")
-    networks = ("cam-binary", "cam-three-class", "girona-binary", "girona-three-class")
+    networks = ("cam-binary", "cam-diagnosis", "cam-three-class", "girona-binary", "girona-three-class")
     twice, ensembles = ("cam-crop-isic2017",), ("ensemble-binary", "ensemble-three-class")
     assert recipe_names() == tuple(sorted((*heads, *masks, *networks, *twice, *ensembles)))
 

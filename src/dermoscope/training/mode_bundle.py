@@ -1,0 +1,232 @@
+"""From trained networks to a mode of a bundle: graphs in, validation images all the way, everything fitted.
+
+That way what is calibrated is what ships: outlines that the model draws, crops around them, the engine's arithmetic.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dermoscope.analyzer import Analyzer
+from dermoscope.batch.files import writing_to
+from dermoscope.bundle import Bundle, BundleDescription
+from dermoscope.bundle_parts import HEADS, GraphCheck, ModePart, OperatingPoint
+from dermoscope.camnet.lesion_views import View
+from dermoscope.data.manifest import Record
+from dermoscope.ensemble.ensemble import EnsembleDescription
+from dermoscope.files import sha256_of
+from dermoscope.images import ImageError
+from dermoscope.network_parts import MemberPart
+from dermoscope.training.cam_description import MODEL_NAME, CAMRunError
+from dermoscope.training.cam_export import member_part, write_network
+from dermoscope.training.cam_model_file import load_cam_run
+from dermoscope.training.export import write_bundle
+from dermoscope.training.mode_fit import FittedMode, MemberAnswers, fit_mode
+from dermoscope.training.tasks import DEFAULT_TASKS
+
+OnImage = Callable[[int, int], None]
+"""Called with the number of validation images that were looked at, and of all."""
+
+_GRAPH_NAME_DIGITS = 12
+
+
+@dataclass(frozen=True, eq=False)
+class ModePlan:
+    """What a mode is made of.
+
+    Attributes:
+        name: Of the mode.
+        meaning: What it is for, in words.
+        runs: Runs of networks for the seven diagnoses.
+        views: What every network sees; as it was trained if there are none.
+        heads: Whether the heads answer, too.
+    """
+
+    name: str
+    meaning: str
+    runs: tuple[Path, ...]
+    views: tuple[View, ...] = ()
+    heads: bool = True
+
+
+def bundle_with_mode(
+    plan: ModePlan,
+    base: Bundle,
+    out: Path,
+    records: Sequence[Record],
+    *,
+    images: Sequence[NDArray[np.uint8]] = (),
+    first: bool = False,
+    jobs: int = 2,
+    on_image: OnImage = lambda _done, _all: None,
+) -> tuple[Bundle, FittedMode]:
+    """Write a bundle with one more mode and all else of another.
+
+    The rule that makes one answer of all, its calibration and its thresholds come from the validation images, which go
+    the whole way from file to answer as a user's images do.
+
+    Args:
+        plan: What the mode is made of.
+        base: The other bundle; a mode of the same name is replaced.
+        out: Folder to write; it must not exist.
+        records: The manifest; its split `val` is fitted on.
+        images: RGB images `[H, W, 3]` to compare the graphs with torch on.
+        first: Whether the mode answers where nobody names one.
+        jobs: Images that are looked at at once.
+        on_image: Called on the way.
+
+    Raises:
+        CAMRunError: If a run is not finished, damaged, or of another question.
+        ValueError: If there are too few validation images.
+        OutputError: If the folder cannot be written.
+    """
+    draft = out.with_name(f".draft.{out.name}")
+    shutil.rmtree(draft, ignore_errors=True)  # of an export that was killed
+    try:
+        with writing_to(out):
+            shutil.copytree(base.folder, draft)
+            parts, checks, learnt = _write_networks(plan, draft, images)
+            provisional = _with_mode(base, plan, _provisional(plan, base, parts), checks, learnt, first=first)
+            write_bundle(provisional, draft)
+            said = ask_members(Bundle.load(draft), plan.name, records, jobs=jobs, on_image=on_image)
+            fitted = fit_mode(said, parts, meaning=plan.meaning)
+            write_bundle(_with_mode(base, plan, fitted.part, checks, learnt, first=first), draft)
+            _drop_unused(draft)
+            Bundle.load(draft)
+            draft.rename(out)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+    return Bundle.load(out), fitted
+
+
+def ask_members(
+    bundle: Bundle,
+    mode: str,
+    records: Sequence[Record],
+    *,
+    split: str = "val",
+    jobs: int = 2,
+    on_image: OnImage = lambda _done, _all: None,
+) -> MemberAnswers:
+    """What the members of a mode say of the images of a split, each on its whole way from file to answer.
+
+    Args:
+        bundle: The bundle.
+        mode: Its mode.
+        records: The manifest; images without one of the diagnoses, or that cannot be read, are left out.
+        split: Which.
+        jobs: Images at once.
+        on_image: Called on the way.
+
+    Raises:
+        ValueError: If no image is left.
+    """
+    part = bundle.description.modes[mode]
+    task = DEFAULT_TASKS["diagnosis"]
+    chosen = [record for record in records if record.split == split and task.label(record) is not None]
+    analyzer = Analyzer(bundle, mode=mode, streams=jobs)
+
+    def ask(record: Record) -> NDArray[np.float64] | None:
+        try:
+            return analyzer.analyze(record.path).members
+        except ImageError:
+            return None
+
+    answers: list[tuple[Record, NDArray[np.float64]]] = []
+    with ThreadPoolExecutor(jobs) as pool:
+        for number, (record, said) in enumerate(zip(chosen, pool.map(ask, chosen), strict=True), 1):
+            answers += [(record, said)] if said is not None else []
+            on_image(number, len(chosen))
+    if not answers:
+        raise ValueError(f"the manifest has no image with a diagnosis in the split {split} to fit on")
+    return MemberAnswers(
+        members=part.fusion.members,
+        crops=part.fusion.crops,
+        classes=part.fusion.classes,
+        probabilities=np.stack([said for _, said in answers], axis=2),
+        labels=np.array([task.label(record) for record, _ in answers], np.int64),
+        groups=[f"{record.source}/{record.group_id}" for record, _ in answers],
+    )
+
+
+def _write_networks(
+    plan: ModePlan, folder: Path, images: Sequence[NDArray[np.uint8]]
+) -> tuple[list[MemberPart], list[GraphCheck], list[str]]:
+    """Graphs of all networks; modes that share a network share its file, which is named after its weights."""
+    parts: list[MemberPart] = []
+    checks: list[GraphCheck] = []
+    learnt: list[str] = []
+    for number, run in enumerate(plan.runs, 1):
+        trained, network = load_cam_run(run)
+        if trained.task != "diagnosis":
+            raise CAMRunError(f"{run} answers the question {trained.task!r}; a mode needs networks for diagnosis")
+        graph = f"network-{sha256_of(run / MODEL_NAME)[:_GRAPH_NAME_DIGITS]}.onnx"
+        if not (folder / graph).exists():
+            checks += write_network(trained, network, folder / graph, images)
+        part = member_part(f"network {number}", graph, trained)
+        if plan.views:
+            part = part.model_copy(update={"crops": part.crops.model_copy(update={"names": plan.views})})
+        parts.append(part)
+        learnt.append(", ".join(f"{count:,} images of {source}" for source, count in trained.images.items()))
+    return parts, checks, learnt
+
+
+def _provisional(plan: ModePlan, base: Bundle, parts: Sequence[MemberPart]) -> ModePart:
+    """The mode before anything is fitted: the mean of all."""
+    classes = base.description.heads.diagnosis.classes
+    views = max([part.crops.names for part in parts], key=lambda names: len(names), default=("full",))
+    names = (*([HEADS] if plan.heads else []), *(part.name for part in parts))
+    return ModePart(
+        meaning=plan.meaning,
+        networks=tuple(parts),
+        fusion=EnsembleDescription(
+            schema_version=1, classes=classes, members=names, crops=views, across="together", rule="mean"
+        ),
+        frequencies=tuple([1 / len(classes)] * len(classes)),
+        malignancy_definition=base.description.heads.malignancy_definition,
+        malignancy_point=OperatingPoint(threshold=0.5, meaning="not fitted"),
+    )
+
+
+def _with_mode(
+    base: Bundle,
+    plan: ModePlan,
+    part: ModePart,
+    checks: Sequence[GraphCheck],
+    learnt: Sequence[str],
+    *,
+    first: bool,
+) -> BundleDescription:
+    """The description of the new bundle."""
+    old = base.description
+    others = {name: one for name, one in old.modes.items() if name != plan.name}
+    modes = {plan.name: part, **others} if first else {**others, plan.name: part}
+    title = f"mode {plan.name}"
+    data = [line for line in old.training_data if not line.startswith(f"{title}:")]
+    data += [f"{title}: {line}" for line in dict.fromkeys(learnt)]
+    runs = ", ".join(run.resolve().name for run in plan.runs)
+    return old.model_copy(
+        update={
+            "modes": modes,
+            "graph_checks": (*old.graph_checks, *checks),
+            "training_data": tuple(data),
+            "provenance": {**old.provenance, title: f"networks of {runs or 'none'}"},
+        }
+    )
+
+
+def _drop_unused(folder: Path) -> None:
+    """Remove graphs of a mode that was replaced."""
+    bundle = Bundle.load(folder)
+    used = set(bundle.description.graphs)
+    for path in folder.glob("network-*.onnx"):
+        if path.name not in used:
+            path.unlink()
+    write_bundle(bundle.description, folder)

@@ -1,0 +1,151 @@
+"""Networks become a mode of a bundle, fitted on images that went all the way from file to answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.torch import save_file
+
+import dermoscope
+from dermoscope import taxonomy
+from dermoscope.bundle import Bundle
+from dermoscope.camnet.lesion_views import Cleaning
+from dermoscope.camnet.network import CAMNetwork
+from dermoscope.cli import main
+from dermoscope.data.manifest import Record, write_manifest
+from dermoscope.encoders.inputs import InputContract
+from dermoscope.training.cam_description import DESCRIPTION_NAME, MODEL_NAME, CAMModelDescription
+from dermoscope.training.mode_bundle import ask_members
+from dermoscope.training.recipes.cams import CropsPart
+
+CODES = taxonomy.HAM10000_CODES
+BACKBONE, SIZE = "test_efficientnet", 64
+EACH = 10
+
+
+def write_run(folder: Path, task: str = "diagnosis") -> Path:
+    """The run of a network that has learnt nothing."""
+    folder.mkdir(parents=True)
+    network = CAMNetwork(BACKBONE, len(CODES)).eval()
+    save_file({name: tensor.contiguous() for name, tensor in network.state_dict().items()}, folder / MODEL_NAME)
+    description = CAMModelDescription(
+        recipe="cam-diagnosis",
+        backbone=BACKBONE,
+        task=task,
+        classes=CODES,
+        contract=InputContract(size=SIZE, fit="squash", scaling=network.scaling, map_size=network.map_size(SIZE)),
+        cleaning=Cleaning(),
+        crops=CropsPart(names=("tight", "full")),
+        mask_head=False,
+        weights_sha256="0" * 64,
+        licence="none",
+        images={"here": 3},
+    )
+    (folder / DESCRIPTION_NAME).write_text(description.model_dump_json())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run, and a manifest of coloured noise with every diagnosis."""
+    folder = tmp_path_factory.mktemp("modes")
+    write_run(folder / "run")
+    random = np.random.default_rng(0)
+    records = []
+    for number in range(EACH * len(CODES)):
+        path = folder / f"image-{number}.png"
+        shade = random.integers(60, 200, 3)
+        Image.fromarray(np.uint8(np.clip(random.normal(shade, 30, (80, 96, 3)), 0, 255))).save(path)
+        code = CODES[number % len(CODES)]
+        records.append(
+            Record(image_id=path.stem, path=path, diagnosis=code, source="here", lesion_id=path.stem, split="val")
+        )
+    write_manifest(records, folder / "manifest.csv")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(world: Path) -> Path:
+    out = world / "bundle"
+    run, manifest = str(world / "run"), str(world / "manifest.csv")
+    image = str(world / "image-0.png")
+    arguments = ["export", run, "--mode", "best", "--manifest", manifest, "--out", str(out), "--images", image]
+    assert main(arguments) == 0
+    return out
+
+
+def test_the_bundle_answers_by_the_mode(made: Path, world: Path) -> None:
+    bundle = Bundle.load(made)
+    part = bundle.description.modes["best"]
+    assert part.fusion.members == ("heads", "network 1")
+    assert part.fusion.crops == ("tight", "full")
+    assert sum(part.frequencies) == pytest.approx(1, abs=1e-4)
+    found = dermoscope.load(made, mode="best").analyze(world / "image-0.png").analysis
+    assert found.mode == "best"
+    assert found.prediction_set
+    assert found.prediction_set.coverage == 0.9
+    checks = [check for check in bundle.description.graph_checks if check.graph.startswith("network-")]
+    assert len(checks) == 9
+    assert max(check.largest_difference for check in checks if check.engine.endswith("float32")) < 0.01
+    assert "mode best: 3 images of here" in bundle.description.training_data
+    assert "best" in (made / "README.md").read_text()
+
+
+def test_members_are_asked_on_the_whole_way(made: Path, world: Path) -> None:
+    record = Record(image_id="a", path=world / "image-3.png", diagnosis="MEL", source="here", split="test")
+    said = ask_members(Bundle.load(made), "best", [record], split="test")
+    outcome = dermoscope.load(made, mode="best").analyze(record.path)
+    assert outcome.members is not None
+    np.testing.assert_allclose(said.probabilities[:, :, 0], outcome.members, atol=1e-6)
+    assert said.labels.tolist() == [CODES.index("MEL")]
+
+
+def test_modes_share_the_file_of_a_network(made: Path, world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = world / "two"
+    arguments = ["export", str(world / "run"), "--bundle", str(made), "--manifest", str(world / "manifest.csv")]
+    arguments += ["--mode", "fast", "--views", "full", "--first", "--no-heads", "--meaning", "one look"]
+    assert main([*arguments, "--out", str(out)]) == 0
+    assert "network 1 by the rule" in capsys.readouterr().out
+    bundle = Bundle.load(out)
+    assert list(bundle.description.modes) == ["fast", "best"]
+    assert len(list(out.glob("network-*.onnx"))) == 1
+    assert bundle.description.modes["fast"].networks[0].crops.names == ("full",)
+    assert dermoscope.load(out).mode == "fast"
+    assert bundle.description.modes["best"] == Bundle.load(made).description.modes["best"]
+
+
+def test_a_mode_that_is_replaced_leaves_no_graph(made: Path, world: Path) -> None:
+    write_run(world / "other")
+    out = world / "replaced"
+    arguments = ["export", str(world / "other"), "--bundle", str(made), "--manifest", str(world / "manifest.csv")]
+    assert main([*arguments, "--mode", "best", "--out", str(out)]) == 0
+    before, after = ({path.name for path in folder.glob("network-*.onnx")} for folder in (made, out))
+    assert len(after) == 1
+    assert before != after
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--mode", "best"], "needs --manifest"),
+        (["--manifest", "manifest.csv"], "are for --mode"),
+        (["--views", "full"], "are for --mode"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(
+    arguments: list[str], words: str, world: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", str(world / "run"), "--out", str(world / "none"), *arguments]) == 2
+    assert words in capsys.readouterr().err
+    assert not (world / "none").exists()
+
+
+def test_a_network_for_another_question_is_refused(world: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = write_run(world / "cancer", task="cancer")
+    arguments = ["export", str(run), "--mode", "best", "--manifest", str(world / "manifest.csv")]
+    assert main([*arguments, "--out", str(world / "none")]) == 1
+    assert "answers the question 'cancer'" in capsys.readouterr().err
+    assert not list(world.glob("*draft*"))

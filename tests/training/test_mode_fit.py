@@ -1,0 +1,118 @@
+"""What is fitted for a mode holds on images that it was not fitted on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from dermoscope import taxonomy
+from dermoscope.ensemble.ensemble import Ensemble, Rule
+from dermoscope.evaluation.conformal import ConformalSets
+from dermoscope.network_parts import MemberPart
+from dermoscope.training.mode_fit import COVERAGE, MOST_WITHHELD, MemberAnswers, fit_mode
+from tests.test_fusion import NETWORK
+
+QUICK: tuple[Rule, ...] = ("mean", "geometric mean", "dempster-shafer")
+"""Stacking takes long; it has a test of its own."""
+
+CLASSES = taxonomy.HAM10000_CODES
+SHARES = np.array([0.12, 0.6, 0.06, 0.05, 0.11, 0.03, 0.03])
+
+
+def answers(images: int, *, skill: tuple[float, ...] = (1.2, 1.2), seed: int = 0, odd: float = 3.0) -> MemberAnswers:
+    """Members that see the truth through noise and are too sure of themselves by the factor `odd`."""
+    random = np.random.default_rng(seed)
+    labels = random.choice(len(CLASSES), images, p=SHARES)
+    truth = np.eye(len(CLASSES))[labels]
+    logits = np.stack([[how * truth + random.normal(0, 1, (images, len(CLASSES))) for _ in range(2)] for how in skill])
+    # What such noise makes the exact posterior is `skill * logits` and the logarithm of the shares.
+    exact = np.array(skill)[:, None, None, None] * logits * odd + np.log(SHARES)
+    odds = np.exp(exact - exact.max(axis=-1, keepdims=True))
+    names = tuple(f"network {number}" for number in range(1, len(skill) + 1))
+    groups = [f"a/{number // 2}" for number in range(images)]
+    return MemberAnswers(names, ("tight", "full"), CLASSES, odds / odds.sum(axis=-1, keepdims=True), labels, groups)
+
+
+def parts(said: MemberAnswers) -> list[object]:
+    """Networks of these names, of which the fit reads no more than that."""
+    views = {"crops": {"names": ["tight", "full"]}}
+    return [MemberPart.model_validate({**NETWORK, **views, "name": name}) for name in said.members]
+
+
+def malignant(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    codes = taxonomy.malignancy_definition("graz").malignant
+    return probabilities[..., [code in codes for code in CLASSES]].sum(axis=-1)
+
+
+@pytest.fixture(scope="module")
+def held_out() -> MemberAnswers:
+    return answers(6000, seed=1)
+
+
+def test_it_is_calibrated_on_images_it_has_not_seen(held_out: MemberAnswers) -> None:
+    said = answers(2000)
+    part = fit_mode(said, parts(said), meaning="", rules=QUICK).part
+    found = Ensemble(part.fusion).combine(held_out.probabilities)
+    right = found.argmax(axis=1) == held_out.labels
+    assert abs(found.max(axis=1).mean() - right.mean()) < 0.02
+    # Before, members are much too sure: the test can fail.
+    before = held_out.probabilities[0, 0]
+    assert before.max(axis=1).mean() - (before.argmax(axis=1) == held_out.labels).mean() > 0.04
+    assert part.frequencies == pytest.approx(SHARES, abs=0.02)
+
+
+@pytest.mark.parametrize("sensitivity", [0.9, 0.95])
+def test_operating_points_reach_their_sensitivity(held_out: MemberAnswers, sensitivity: float) -> None:
+    said = answers(3000)
+    part = fit_mode(said, parts(said), meaning="", sensitivity=sensitivity, rules=QUICK).part
+    found = Ensemble(part.fusion).combine(held_out.probabilities)
+    codes = taxonomy.malignancy_definition("graz").malignant
+    truth = np.array([CLASSES[label] in codes for label in held_out.labels.tolist()])
+    flagged = malignant(found) >= part.malignancy_point.threshold
+    assert flagged[truth].mean() == pytest.approx(sensitivity, abs=0.025)
+    assert part.points[f"malignancy (graz), sensitivity {sensitivity:.2f}"] == part.malignancy_point
+    melanoma = held_out.labels == CLASSES.index("MEL")
+    point = part.points[f"melanoma, sensitivity {sensitivity:.2f}"]
+    assert (found[melanoma, CLASSES.index("MEL")] >= point.threshold).mean() == pytest.approx(sensitivity, abs=0.03)
+
+
+def test_prediction_sets_hold_the_truth_as_often_as_promised(held_out: MemberAnswers) -> None:
+    said = answers(2000)
+    part = fit_mode(said, parts(said), meaning="", rules=QUICK).part
+    assert part.conformal
+    assert part.abstention
+    assert part.abstention.largest_set
+    limits = np.array([np.inf if limit is None else limit for limit in part.conformal.thresholds])
+    rule = ConformalSets("lac", COVERAGE, limits, False, np.array(part.conformal.images))
+    sets = rule.sets(Ensemble(part.fusion).combine(held_out.probabilities))
+    assert sets[np.arange(len(sets)), held_out.labels].mean() == pytest.approx(COVERAGE, abs=0.02)
+    sizes = sets.sum(axis=1)
+    assert np.mean((sizes > part.abstention.largest_set) | (sizes == 0)) < MOST_WITHHELD + 0.03
+
+
+def test_a_member_that_knows_nothing_costs_next_to_nothing() -> None:
+    said = answers(1500, skill=(1.5, 0.0))
+    alone = MemberAnswers(said.members[:1], said.crops, CLASSES, said.probabilities[:1], said.labels, said.groups)
+    both, one = (fit_mode(each, parts(each), meaning="") for each in (said, alone))
+    assert min(both.log_losses.values()) < 1.03 * min(one.log_losses.values())
+    assert both.log_losses[both.part.fusion.rule] == min(both.log_losses.values())
+    # The plain mean has no way to trust one member more: the test can fail.
+    assert both.log_losses["mean"] > 1.1 * min(one.log_losses.values())
+
+
+def test_a_simpler_rule_wins_a_tie() -> None:
+    said = answers(600, skill=(1.2,))
+    one_crop = MemberAnswers(said.members, ("full",), CLASSES, said.probabilities[:, :1], said.labels, said.groups)
+    networks = [
+        part.model_copy(update={"crops": part.crops.model_copy(update={"names": ("full",)})}) for part in parts(said)
+    ]  # type: ignore[attr-defined]
+    fitted = fit_mode(one_crop, networks, meaning="", rules=QUICK)
+    # Of one answer, all three make the same.
+    assert fitted.part.fusion.rule == "mean"
+
+
+def test_too_few_images_of_a_diagnosis_are_named() -> None:
+    said = answers(120)
+    with pytest.raises(ValueError, match=r"too few to calibrate on: .*VASC \d"):
+        fit_mode(said, parts(said), meaning="")
