@@ -13,6 +13,7 @@ import pytest
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
+from dermoscope import taxonomy
 from dermoscope.cli import main
 from dermoscope.data.manifest import read_manifest, write_manifest
 from dermoscope.evaluation.training_run import read_training_run
@@ -23,7 +24,7 @@ from tests.training.tiny_crops import SMALL, backbone_weights, diagnosed
 
 SPLITS = ("train",) * 8 + ("val",) * 6 + ("test",) * 4
 CODES = ("NV", "MEL", "BCC", "AKIEC")
-RECIPES = ("cam-binary", "cam-three-class", "girona-binary", "girona-three-class")
+RECIPES = ("cam-binary", "cam-diagnosis", "cam-three-class", "girona-binary", "girona-three-class")
 VARIANTS = [(name, variant) for name in RECIPES for variant in ("", *load_cam_recipe(name).variants)]
 ENSEMBLES = [
     (name, variant) for name in ("ensemble-binary", "ensemble-three-class") for variant in load_recipe(name).variants
@@ -35,6 +36,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("networks")
     records = diagnosed(folder / "images", SPLITS, CODES)
     write_manifest(records, folder / "manifest.csv")
+    seven = diagnosed(folder / "seven", ("train",) * 7 + ("val",) * 7 + ("test",) * 7, taxonomy.HAM10000_CODES)
+    write_manifest(seven, folder / "seven.csv")
     write_manifest([r.model_copy(update={"diagnosis": "NV"}) for r in records], folder / "nevi.csv")
     write_manifest([r for r in records if r.split != "val"], folder / "no-val.csv")
     backbone_weights(folder / "backbone.safetensors")
@@ -142,7 +145,8 @@ def test_every_recipe_and_variant_trains(world: Path, tmp_path: Path, name: str,
     kind = variant if variant in ("one-crop", "hair-removal", "colour-constancy") else "three"
     shared = world / f"cache-{kind}-{name.partition('-')[2]}"
     more = [*chosen, "--set", "stopping.epochs=1", "--cache", str(shared), "--quiet"]
-    assert main(arguments(world, name, tmp_path / "run", *more)) == 0
+    manifest = "seven.csv" if name == "cam-diagnosis" else "manifest.csv"
+    assert main(arguments(world, name, tmp_path / "run", *more, manifest=manifest)) == 0
     assert (tmp_path / "run" / "predictions.csv").exists()
 
 

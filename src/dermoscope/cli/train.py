@@ -74,12 +74,12 @@ def train(
 
     Recipes for heads: gate, group, malignancy (ours), graz-gate, graz-group, graz-malignancy (as published); for masks:
     skinsam-decoder, skinsam-lora, skinsam-full, and unet, which needs no SAM; for networks with class activation maps:
-    cam-binary, cam-three-class, cam-diagnosis (ours), girona-binary, girona-three-class (as published); for networks that look, crop
-    and look again: cam-crop-isic2017; for ensembles: ensemble-binary, ensemble-three-class; or a YAML file. Time and
-    memory of a training of images are measured and printed before it starts. Writes recipe.yaml, run.json,
-    metrics.jsonl, checkpoints, and what was trained; but for masks also predictions.csv for dermoscope evaluate.
-    Training is refused where images of one lesion lie in two splits. After an interruption, the same command with
-    --resume goes on and gives the very same numbers.
+    cam-binary, cam-three-class, cam-diagnosis (ours), girona-binary, girona-three-class (as published); for networks
+    that look, crop and look again: cam-crop-isic2017; for ensembles: ensemble-binary, ensemble-three-class; or a YAML
+    file. Time and memory of a training of images are measured and printed before it starts. Writes recipe.yaml,
+    run.json, metrics.jsonl, checkpoints, and what was trained; but for masks also predictions.csv for dermoscope
+    evaluate. Training is refused where images of one lesion lie in two splits. After an interruption, the same command
+    with --resume goes on and gives the very same numbers.
 
     Needs the training extra and, for heads, the store: pip install "dermoscope[train,store]".
 
