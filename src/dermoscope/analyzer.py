@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,6 +96,10 @@ class Analyzer:
     def mode(self) -> str:
         """Name of the mode that answers; empty where the bundle has none."""
         return self._answers.mode
+
+    def describe(self) -> dict[str, Any]:
+        """The bundle as plain JSON types, and which of its modes answers."""
+        return {**self.bundle.describe(), **({"mode": self.mode} if self.mode else {})}
 
     def analyze(
         self,

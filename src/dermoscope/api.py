@@ -90,7 +90,7 @@ def analyze_batch(
         dicom=dicom,
         overwrite=overwrite,
     )
-    write_report(folder / "results.jsonl", folder / "report.html", bundle=analyzer.bundle.describe())
+    write_report(folder / "results.jsonl", folder / "report.html", bundle=analyzer.describe())
     return summary
 
 

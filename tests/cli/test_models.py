@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from dataclasses import replace
@@ -160,3 +161,22 @@ def test_any_network_of_timm_may_be_a_backbone(tmp_path: Path, capsys: pytest.Ca
     changed = ["--set", "model.backbone=regnety_040"]
     assert main(["train", "cam-binary", *changed, "--manifest", "manifest.csv", "--out", str(tmp_path / "run")]) == 2
     assert "of regnety_040; a .safetensors file with the names that timm gives them" in capsys.readouterr().err
+
+
+def test_show_prints_the_card(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "show"]) == 0
+    shown = capsys.readouterr().out
+    bundle = Bundle.default()
+    assert bundle.fingerprint in shown
+    assert "not a medical device" in shown.lower()
+    assert "malignancy AUC" in shown
+
+
+def test_show_gives_the_description_to_scripts(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "show", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["fingerprint"] == Bundle.default().fingerprint
+
+
+def test_show_says_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "show", str(tmp_path / "none")]) == 1
+    assert "is not a bundle folder" in capsys.readouterr().err

@@ -112,7 +112,7 @@ def analyze(
                 on_progress=on_progress,
             )
         if report and not summary.interrupted:
-            write_report(out / "results.jsonl", report, bundle=analyzer.bundle.describe())
+            write_report(out / "results.jsonl", report, bundle=analyzer.describe())
     except BatchUsageError as error:
         return fail(str(error), ExitCode.USAGE)
     except (OutputError, BundleError, EngineError, DicomExtraError) as error:

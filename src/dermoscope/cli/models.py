@@ -10,7 +10,7 @@ from cyclopts import App, Parameter
 from dermoscope.cli.exits import ExitCode, fail
 from dermoscope.encoders.registry import ENCODERS, EncoderSpec
 
-models = App(name="models", help="List, fetch, import and export encoders; verify model bundles.")
+models = App(name="models", help="List, fetch, import and export encoders; show, fetch and verify model bundles.")
 
 _TABLE_WIDTH = 160
 _TRAIN = 'pip install "dermoscope[train]"'
@@ -162,6 +162,39 @@ def export_encoder(
     maps = ", ".join(f"{one.channels}×{one.side}×{one.side}" for one in loaded.description.maps)
     print(f"{out}: {name} at {contract.size} px ({fit}), fingerprint {loaded.description.fingerprint}")
     print(f"maps {maps}; {loaded.graph.stat().st_size / 1e6:.0f} MB")
+    return ExitCode.DONE
+
+
+@models.command
+def show(bundle: Path | None = None, /, *, json: Annotated[bool, Parameter(show_default=False)] = False) -> int:
+    """Print the card of a bundle: what it is, what it has seen, how well it does.
+
+    For example: dermoscope models show my-bundle
+
+    Args:
+        bundle: Folder of the bundle; by default the one inside the package.
+        json: Print its description as JSON.
+    """
+    from json import dumps
+
+    from dermoscope.bundle import Bundle
+    from dermoscope.model_folder import BundleError
+
+    try:
+        loaded = Bundle.load(bundle) if bundle else Bundle.default()
+    except BundleError as error:
+        return fail(str(error))
+    if json:
+        print(dumps(loaded.describe(), indent=2))
+        return ExitCode.DONE
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    card = loaded.folder / "README.md"
+    if not card.is_file():
+        return fail(f"{loaded.folder} has no model card; --json prints its description")
+    Console().print(Markdown(card.read_text(encoding="utf-8"), hyperlinks=False))
+    print(f"{loaded.folder}: fingerprint {loaded.fingerprint}, {loaded.size_bytes / 1e6:.0f} MB")
     return ExitCode.DONE
 
 

@@ -59,9 +59,16 @@ def _facts(bundle: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         ("Intended use", bundle.get("intended_use", "")),
         ("Licence", bundle.get("licence", "")),
         ("Image encoder", encoder.get("name", "")),
+        ("Mode that answers", _mode(bundle)),
     ):
         if text:
             yield label, _plain(str(text))
+
+
+def _mode(bundle: Mapping[str, Any]) -> str:
+    name = bundle.get("mode", "")
+    meaning = bundle.get("modes", {}).get(name, {}).get("meaning", "")
+    return f"{name}: {meaning}" if meaning else str(name)
 
 
 def _metric(metric: Mapping[str, Any]) -> MeasuredMetric:

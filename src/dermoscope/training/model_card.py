@@ -44,7 +44,7 @@ the definition `{heads.malignancy_definition}`. {_masks(description)}
 - The malignancy risk is calibrated on validation lesions at the class frequencies of HAM10000. Where malignant lesions
   are rarer, it is too high. Group and diagnosis probabilities speak of equally frequent classes.
 
-## What it has seen
+{_modes(description)}## What it has seen
 
 {data}
 
@@ -82,6 +82,34 @@ Largest absolute difference over the outputs, beside the standard deviation of t
 
 {provenance}
 """
+
+
+def _modes(description: BundleDescription) -> str:
+    """A section about ways to the answer; empty where the heads answer by themselves."""
+    if not description.modes:
+        return ""
+    lines = [
+        "## Modes",
+        "",
+        "In a mode, all that is said of a lesion follows from one distribution over diagnoses, calibrated at the",
+        "frequencies of the held-out images it was fitted on; diagnosis and group are then told as if all diagnoses",
+        "were equally frequent. The first mode answers where nobody names one.",
+        "",
+    ]
+    for name, mode in description.modes.items():
+        networks = "; ".join(
+            f"{one.name}: {one.backbone} at {one.input.size} px on {', '.join(one.crops.names)}"
+            for one in mode.networks
+        )
+        lines += [f"- **{name}**: {mode.meaning}. {', '.join(mode.fusion.members)} by the rule {mode.fusion.rule}"]
+        lines[-1] += f" ({networks})." if networks else "."
+        lines += [f"  Flags from a risk of {mode.malignancy_point.threshold:.4f} on: {mode.malignancy_point.meaning}."]
+        lines += [f"  {point}: {found.threshold:.4f}." for point, found in mode.points.items()]
+        if mode.conformal:
+            lines += [f"  Prediction sets hold the true diagnosis in {mode.conformal.coverage:.0%} of such images."]
+        if mode.abstention and mode.abstention.largest_set:
+            lines += [f"  It withholds the answer where more than {mode.abstention.largest_set} diagnoses remain."]
+    return "\n".join([*lines, "", ""])
 
 
 def _masks(description: BundleDescription) -> str:
