@@ -1,0 +1,144 @@
+"""The numbers of the study: what each kind of second look is worth beside the first.
+
+    python studies/cam-crop/tables.py --run runs/cam-crop --split test --json studies/cam-crop/results.json
+
+For every training, the mean of two AUCs, melanoma and seborrheic keratosis against the rest, of the first look, the
+second, their average and the third, with 95 % intervals over images (ISIC 2017 names no lesions); the difference of the
+second look and of the average to the first, paired; how many images were seen as a whole again; and the share of the
+true outline that the box holds, where ISIC 2018 has one, as median over cut images. Two questions of one training each,
+melanoma and keratosis, are joined to one row. In the file, rows of earlier runs stay unless they are measured anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+
+from dermoscope.data.manifest import Record, read_manifest
+from dermoscope.evaluation.intervals import Bootstrap, Difference, Estimate, Weights
+from dermoscope.evaluation.looks import (
+    AVERAGE,
+    FIRST_LOOK,
+    LOOKS,
+    SECOND_LOOK,
+    THIRD_LOOK,
+    Looks,
+    read_looks,
+    with_average,
+)
+from dermoscope.evaluation.ranking import RankedScores
+from dermoscope.images import read_mask
+
+PARTS = {"melanoma": "MEL", "keratosis": "BKL"}
+ANSWERS = (FIRST_LOOK, SECOND_LOOK, AVERAGE, THIRD_LOOK)
+Scores = dict[str, NDArray[np.float64]]
+"""Answer to its probabilities `[N, 2]` of melanoma and keratosis."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", type=Path, default=Path("runs/cam-crop"))
+    parser.add_argument("--split", choices=("val", "test"), default="val")
+    parser.add_argument("--folder", default="looks", help="of the trainings, in the run folder")
+    parser.add_argument("--json", type=Path, help="a file that the numbers are added to")
+    arguments = parser.parse_args()
+    truth = [r for r in read_manifest(arguments.run / "isic2017.csv") if r.split == arguments.split]
+    numbers: dict[str, dict[str, object]] = {}
+    heads = [*ANSWERS, "second, paired", "average, paired"]
+    print(f"| training | {' | '.join(heads)} | seen as a whole | outline inside |\n|{'---|' * (len(heads) + 3)}")
+    runs = {
+        path.name: path
+        for path in sorted((arguments.run / arguments.folder).iterdir())
+        if (path / "looks.csv").exists()
+    }
+    for name, path in runs.items():
+        kind, _, seed = name.rpartition("-")
+        looks = read_looks(path, [record.image_id for record in truth])
+        assert looks is not None
+        if kind in PARTS:
+            continue
+        scores = {
+            answer: of[:, [looks.classes.index(c) for c in PARTS.values()]] for answer, of in all_answers(looks).items()
+        }
+        numbers[name] = row(name, scores, truth, looks)
+    for seed in sorted({name.rpartition("-")[2] for name in runs}):
+        both = [
+            read_looks(runs[f"{part}-{seed}"], [r.image_id for r in truth])
+            for part in PARTS
+            if f"{part}-{seed}" in runs
+        ]
+        if len(both) == len(PARTS):
+            said = [all_answers(looks) for looks in both if looks]
+            scores = {answer: np.stack([of[answer][:, 1] for of in said], axis=1) for answer in ANSWERS}
+            numbers[f"two-networks-{seed}"] = row(f"two-networks-{seed}", scores, truth, None)
+    if arguments.json:
+        kept = json.loads(arguments.json.read_text()) if arguments.json.exists() else {}
+        key = f"{arguments.folder}, {arguments.split}"
+        kept[key] = {**kept.get(key, {}), **numbers}
+        arguments.json.write_text(f"{json.dumps(kept, indent=1)}\n")
+
+
+def all_answers(looks: Looks) -> Mapping[str, NDArray[np.float64]]:
+    return with_average(*(looks.answers[look] for look in LOOKS))
+
+
+def row(name: str, scores: Scores, truth: list[Record], looks: Looks | None) -> dict[str, object]:
+    """One training: printed, and as numbers."""
+    labels = np.array([[record.diagnosis == code for code in PARTS.values()] for record in truth])
+    groups = [record.group_id for record in truth]
+
+    drawn = Bootstrap(groups)
+    ranked = {a: [RankedScores(labels[:, k], of[:, k]) for k in range(len(PARTS))] for a, of in scores.items()}
+
+    def mean_auc(answer: str) -> Callable[[Weights], float]:
+        return lambda weights: float(np.mean([one.areas(weights).auc for one in ranked[answer]]))
+
+    values = {answer: drawn.estimate(mean_auc(answer)) for answer in ANSWERS}
+    gains = {a: drawn.paired(mean_auc(a), mean_auc(FIRST_LOOK)) for a in (SECOND_LOOK, AVERAGE)}
+    whole = None if looks is None else sum(bool(reason) for reason in looks.reasons)
+    inside = None if looks is None else held(looks, truth)
+    cells = [shown(one) for one in values.values()] + [shown(one, "+.3f") for one in gains.values()]
+    cells += ["-" if whole is None else f"{whole} of {len(truth)}", "-" if inside is None else f"{inside:.2f}"]
+    print(f"| {name} | {' | '.join(cells)} |", flush=True)
+    return {
+        "n": len(truth),
+        "mean AUC": {answer: bounds(one) for answer, one in values.items()},
+        "gain": {answer: bounds(one) for answer, one in gains.items()},
+        "AUC of melanoma and keratosis": {
+            a: [round(float(roc_auc_score(labels[:, k], scores[a][:, k])), 4) for k in range(len(PARTS))]
+            for a in ANSWERS
+        },
+        "seen as a whole": whole,
+        "outline inside the box, median": None if inside is None else round(inside, 4),
+        "reasons": {} if looks is None else {r: looks.reasons.count(r) for r in sorted(set(looks.reasons)) if r},
+    }
+
+
+def held(looks: Looks, truth: list[Record]) -> float | None:
+    """Median share of the true outline inside the box, over images that were cut."""
+    masks = {record.image_id: record.mask_path for record in truth}
+    shares = []
+    for name, (left, top, right, bottom), reason in zip(looks.image_ids, looks.boxes, looks.reasons, strict=True):
+        path = masks[name]
+        if path is not None and not reason and (mask := read_mask(path)).any():
+            shares.append(float(mask[top:bottom, left:right].sum() / mask.sum()))
+    return float(np.median(shares)) if shares else None
+
+
+def bounds(estimate: Estimate | Difference) -> list[float]:
+    """Value, lower and upper end."""
+    return [round(value, 4) for value in (estimate.value, estimate.low, estimate.high)]
+
+
+def shown(estimate: Estimate | Difference, form: str = ".3f") -> str:
+    return f"{estimate.value:{form}} ({estimate.low:{form}} to {estimate.high:{form}})"
+
+
+if __name__ == "__main__":
+    main()
