@@ -75,7 +75,7 @@ def test_inputs_that_fail_are_named_and_the_rest_is_done(
 def test_options_reach_the_analyzer_and_the_run(loaded: list[dict[str, object]]) -> None:
     write_images(Path("photos"), 1)
     options = "--bundle model --frame 2 --jobs 3 --no-pictures --no-masks --no-report --max-pixels 1000000"
-    engine = ["--engine", "onnxruntime", "--precision", "float32"]
+    engine = ["--inference", "onnxruntime", "--precision", "float32"]
     assert main(["analyze", "photos", "--out", "out", *options.split(), *engine, "--quiet"]) == 0
     assert loaded == [
         {

@@ -44,7 +44,7 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         (["analyze"], "PATHS"),
         (["analyze", "x", "--bogus"], "--bogus"),
         (["analyze", "x", "--jobs", "many"], "--jobs"),
-        (["analyze", "x", "--engine", "abacus"], "--engine"),
+        (["analyze", "x", "--inference", "abacus"], "--inference"),
         (["analyse", "x"], "analyse"),
         (["info", "x"], "x"),
     ],

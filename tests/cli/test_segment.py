@@ -43,7 +43,7 @@ def rows(out: str = "out") -> dict[str, dict[str, str]]:
 
 
 def run(*arguments: str, out: str = "out") -> int:
-    return main(["segment", *arguments, "--out", out, "--engine", "openvino", "--precision", "float32"])
+    return main(["segment", *arguments, "--out", out, "--inference", "openvino", "--precision", "float32"])
 
 
 def test_from_images_to_masks(photos: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -63,7 +63,7 @@ def test_options_reach_the_service(started: Started, tmp_path: Path) -> None:
         "5",
         "--max-pixels",
         "1000",
-        "--engine",
+        "--inference",
         "onnxruntime",
         "--name",
         "derma.example",

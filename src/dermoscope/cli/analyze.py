@@ -14,7 +14,10 @@ from dermoscope.cli.exits import RESEARCH_USE, ExitCode, fail
 from dermoscope.cli.stopping import stop_on_signal
 
 if TYPE_CHECKING:
+    from dermoscope.analyzer import Analyzer
     from dermoscope.batch import BatchSummary
+    from dermoscope.batch.ray_analyzer import RayAnalyzer
+    from dermoscope.engine import EngineName, Precision
 
 Switch = Annotated[bool, Parameter(show_default=False)]
 
@@ -29,12 +32,14 @@ def analyze(
     bundle: Path | None = None,
     mode: str | None = None,
     jobs: int | None = None,
+    engine: Literal["local", "ray"] = "local",
+    address: str | None = None,
     no_pictures: Switch = False,
     no_masks: Switch = False,
     no_report: Switch = False,
     overwrite: Switch = False,
     max_pixels: int | None = None,
-    engine: Literal["openvino", "onnxruntime"] | None = None,
+    inference: Literal["openvino", "onnxruntime"] | None = None,
     precision: Literal["auto", "float32"] = "auto",
     quiet: Switch = False,
     json: Switch = False,
@@ -59,26 +64,31 @@ def analyze(
         bundle: Folder of a model bundle; by default the model inside the package.
         mode: Which mode of the model answers, such as fast or best; by default its first.
         jobs: Images analysed at once; by default one for a handful of images, else one per core, at most four.
+        engine: local runs on this machine, ray in actors of a Ray cluster, which have the model loaded; needs
+            pip install "dermoscope[ray]".
+        address: Of a running cluster, such as auto or ray://head:10001; by default one is started on this machine.
         no_pictures: Draw no pictures, which is faster.
         no_masks: Write no mask files.
         no_report: Write no report.html.
         overwrite: Remove earlier results from the output folder first.
         max_pixels: Refuse larger images, by their header, before they are decoded; by default 64 million.
-        engine: Inference engine; by default the fastest one installed.
+        inference: Engine that computes; by default the fastest one installed.
         precision: auto computes in bfloat16 where the processor has it; float32 never does.
         quiet: Print nothing but errors.
         json: Print the closing summary as JSON.
     """
-    from dermoscope.analyzer import load_analyzer
     from dermoscope.batch import BatchUsageError, OutputError, analyze_batch
     from dermoscope.batch.inputs import check_paths
     from dermoscope.cli.progress import progress_display
     from dermoscope.dicom import DicomExtraError, require_highdicom
     from dermoscope.engine import EngineError, available_engines
+    from dermoscope.features.errors import StoreError
     from dermoscope.images import MAX_PIXELS
     from dermoscope.model_folder import BundleError
     from dermoscope.report import write_report
 
+    if address is not None and engine != "ray":
+        return fail("--address: goes with --engine ray", ExitCode.USAGE)
     limit = MAX_PIXELS if max_pixels is None else max_pixels
     report = None if no_report else out / "report.html"
     try:
@@ -87,13 +97,13 @@ def analyze(
         check_paths(paths)
         if jobs is None:
             jobs = jobs_for(paths)
-        analyzer = load_analyzer(
-            bundle, mode=mode, engine=engine, precision=precision, streams=max(jobs, 1), max_pixels=limit
+        analyzer = _loaded(
+            engine, bundle, mode, max(jobs, 1), address=address, inference=inference, precision=precision, limit=limit
         )
         settings = {
             "max_pixels": limit,
             **({"mode": analyzer.mode} if analyzer.mode else {}),
-            "engine": engine or next(iter(available_engines()), None),
+            "engine": inference or next(iter(available_engines()), None),
             "precision": precision,
         }
         with stop_on_signal() as stop, progress_display(paths, quiet=quiet) as on_progress:
@@ -115,7 +125,7 @@ def analyze(
             write_report(out / "results.jsonl", report, bundle=analyzer.describe())
     except BatchUsageError as error:
         return fail(str(error), ExitCode.USAGE)
-    except (OutputError, BundleError, EngineError, DicomExtraError) as error:
+    except (OutputError, BundleError, EngineError, DicomExtraError, StoreError) as error:
         return fail(str(error))
     code = code_of(summary)
     if json:
@@ -124,6 +134,28 @@ def analyze(
         look = [path for path in (report, out / "results.csv") if path]
         print_summary(summary, verb="analysed", table="results.csv", totals=_totals(summary), look=look)
     return code
+
+
+def _loaded(
+    engine: Literal["local", "ray"],
+    bundle: Path | None,
+    mode: str | None,
+    jobs: int,
+    *,
+    address: str | None,
+    inference: EngineName | None,
+    precision: Precision,
+    limit: int,
+) -> Analyzer | RayAnalyzer:
+    if engine == "ray":
+        from dermoscope.batch.ray_analyzer import RayAnalyzer
+
+        return RayAnalyzer(
+            bundle, mode=mode, jobs=jobs, address=address, engine=inference, precision=precision, max_pixels=limit
+        )
+    from dermoscope.analyzer import load_analyzer
+
+    return load_analyzer(bundle, mode=mode, engine=inference, precision=precision, streams=jobs, max_pixels=limit)
 
 
 def _as_json(summary: BatchSummary, report: Path | None, code: ExitCode) -> dict[str, object]:

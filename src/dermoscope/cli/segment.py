@@ -41,7 +41,7 @@ def segment(
     jobs: int | None = None,
     overwrite: Switch = False,
     max_pixels: int | None = None,
-    engine: Literal["openvino", "onnxruntime"] | None = None,
+    inference: Literal["openvino", "onnxruntime"] | None = None,
     precision: Literal["auto", "float32"] = "auto",
     quiet: Switch = False,
     json: Switch = False,
@@ -79,7 +79,7 @@ def segment(
         jobs: Images segmented at once; by default one for a handful of images, else one per core, at most four.
         overwrite: Remove earlier results from the output folder first.
         max_pixels: Refuse larger images, by their header, before they are decoded; by default 64 million.
-        engine: Inference engine; by default the fastest one installed.
+        inference: Engine that computes; by default the fastest one installed.
         precision: auto computes in bfloat16 where the processor has it; float32 never does.
         quiet: Print nothing but errors.
         json: Print the closing summary as JSON.
@@ -104,7 +104,7 @@ def segment(
         jobs = jobs_for(paths) if jobs is None else jobs
         segmenter = load_segmenter(
             bundle,
-            engine=engine,
+            engine=inference,
             precision=precision,
             streams=max(jobs, 1),
             max_pixels=limit,
@@ -112,7 +112,7 @@ def segment(
         )
         settings = {
             "max_pixels": limit,
-            "engine": engine or next(iter(available_engines()), None),
+            "engine": inference or next(iter(available_engines()), None),
             "precision": precision,
         }
         with stop_on_signal() as stop, progress_display(paths, quiet=quiet) as on_progress:

@@ -35,7 +35,7 @@ def serve(
     jobs: int | None = None,
     queue: int = 16,
     max_pixels: int | None = None,
-    engine: Literal["openvino", "onnxruntime"] | None = None,
+    inference: Literal["openvino", "onnxruntime"] | None = None,
     precision: Literal["auto", "float32"] = "auto",
     quiet: Switch = False,
 ) -> int:
@@ -69,7 +69,7 @@ def serve(
         jobs: Images computed at once; by default one per core, at most four.
         queue: Requests that may wait; further ones are told to try again later.
         max_pixels: Refuse larger images, by their header, before they are decoded; by default 64 million.
-        engine: Inference engine; by default the fastest one installed.
+        inference: Engine that computes; by default the fastest one installed.
         precision: auto computes in bfloat16 where the processor has it; float32 never does.
         quiet: Log warnings and errors alone, not every request.
     """
@@ -108,7 +108,7 @@ def serve(
             analyzer = load_analyzer(
                 bundle,
                 mode=mode,
-                engine=engine,
+                engine=inference,
                 precision=precision,
                 streams=jobs,
                 max_pixels=MAX_PIXELS if max_pixels is None else max_pixels,

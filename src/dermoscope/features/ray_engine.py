@@ -6,8 +6,6 @@ back to this process, which alone writes to the store. Paths must mean the same 
 
 from __future__ import annotations
 
-import logging
-import os
 from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Any
@@ -20,9 +18,9 @@ from dermoscope.features.columns import column_type
 from dermoscope.features.encoder import arithmetic, column_shapes, compile_encoder
 from dermoscope.features.errors import StoreError
 from dermoscope.features.extraction import Embedded, Failed, Outcome, WorkItem, decode_views, encode_views
+from dermoscope.features.ray_cluster import connect
 
 _ITEMS_A_BATCH = 8
-_OBJECT_STORE_BYTES = 512 * 2**20
 
 
 class RayEngine:
@@ -54,7 +52,7 @@ class RayEngine:
         self._precision = precision
         self._arithmetic = arithmetic(engine, precision)
         self._shapes = column_shapes(encoder.description)
-        _connect(address, jobs)
+        connect(address, jobs)
 
     @property
     def arithmetic(self) -> str:
@@ -129,29 +127,3 @@ class _Extractor:
         values = {name: outcome.columns[name].tobytes() for name in self._columns}
         hashes = {"file": outcome.file_sha256, "pixels": outcome.pixels_sha256}
         return {"index": item.index, "reason": "", **hashes, **values}
-
-
-def _connect(address: str | None, jobs: int) -> None:
-    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # Ray reports its use over the network unless told not to
-    try:
-        import ray
-        import ray.data
-    except ModuleNotFoundError as error:
-        raise StoreError(f'{error.name} is not installed; run: pip install "dermoscope[store,ray]"') from error
-    if not ray.is_initialized():
-        try:
-            if address is None:
-                ray.init(
-                    num_cpus=jobs,
-                    include_dashboard=False,
-                    object_store_memory=_OBJECT_STORE_BYTES,
-                    logging_level=logging.ERROR,
-                )
-            else:
-                ray.init(address=address, logging_level=logging.ERROR)
-        except (ConnectionError, RuntimeError, ValueError) as error:
-            raise StoreError(f"--address: no Ray cluster answers at {address or 'this machine'}: {error}") from error
-    context = ray.data.DataContext.get_current()
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
-    logging.getLogger("ray.data").setLevel(logging.ERROR)

@@ -1,0 +1,134 @@
+"""Analyses images in actors of a Ray cluster, on one machine or many; the batch around it stays the same.
+
+Every actor holds the model and analyses one image at a time on one core. An actor that dies is started again and its
+image analysed once more. Results come back to this process, which alone writes. Paths must mean the same files on every
+worker.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from dermoscope.analyzer import Analyzer, Outcome
+from dermoscope.bundle import Bundle
+from dermoscope.engine import EngineName, Precision
+from dermoscope.features.ray_cluster import connect
+from dermoscope.images import ImageError
+from dermoscope.model_folder import BundleError
+
+_TRIES = 3
+
+
+class RayAnalyzer:
+    """Is an `ImageAnalyzer`; as many threads may call it at once as it has actors, further ones wait.
+
+    Args:
+        bundle: Folder of the bundle, visible to every worker under the same path; none is the one inside the package.
+        mode: Which of its modes answers; the first if left out.
+        jobs: Actors, one core each.
+        address: Of a running cluster, such as `auto` or `ray://head:10001`; none starts one on this machine.
+        engine: Inference engine; by default the fastest installed.
+        precision: `auto` computes in bfloat16 where the processor has it.
+        max_pixels: Files with more pixels are refused by their header.
+
+    Raises:
+        BundleError: If the bundle is missing or damaged, has no such mode, or is another one on a worker.
+        EngineError: If no engine can run it.
+        StoreError: If Ray is missing or the cluster cannot be reached.
+    """
+
+    def __init__(
+        self,
+        bundle: Path | None = None,
+        *,
+        mode: str | None = None,
+        jobs: int = 1,
+        address: str | None = None,
+        engine: EngineName | None = None,
+        precision: Precision = "auto",
+        max_pixels: int,
+    ) -> None:
+        self.bundle = Bundle.load(bundle) if bundle else Bundle.default()
+        self.mode, _ = self.bundle.mode(mode)
+        connect(address, jobs)
+        import ray
+
+        actor = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=_TRIES)(_Analyst)
+        place = bundle.absolute() if bundle else None
+        options = (self.mode or None, engine, precision, max_pixels)
+        self._actors: list[Any] = [actor.remote(place, self.bundle.fingerprint, *options) for _ in range(jobs)]
+        try:
+            ray.get([one.ready.remote() for one in self._actors])
+        except ray.exceptions.RayActorError as error:
+            raise BundleError(f"a worker cannot analyse: {_cause(error)}") from None
+        self._idle: SimpleQueue[Any] = SimpleQueue()
+        for one in self._actors:
+            self._idle.put(one)
+
+    def describe(self) -> dict[str, Any]:
+        """The bundle as plain JSON types, and which of its modes answers."""
+        return {**self.bundle.describe(), **({"mode": self.mode} if self.mode else {})}
+
+    def analyze(self, source: Path, *, image_id: str, path: str, frame: int, picture: bool) -> Outcome:
+        """Analyse one file.
+
+        Raises:
+            ImageError: If it cannot be read, or something went wrong with it on its worker.
+        """
+        import ray
+
+        actor = self._idle.get()
+        try:
+            found = ray.get(actor.analyze.remote(source.absolute(), image_id, path, frame, picture))
+        finally:
+            self._idle.put(actor)
+        if isinstance(found, Outcome):
+            return found
+        raise ImageError(*found)
+
+    def close(self) -> None:
+        """Stop the actors."""
+        import ray
+
+        for actor in self._actors:
+            ray.kill(actor)
+
+
+class _Analyst:
+    """An actor."""
+
+    def __init__(
+        self,
+        bundle: Path | None,
+        fingerprint: str,
+        mode: str | None,
+        engine: EngineName | None,
+        precision: Precision,
+        max_pixels: int,
+    ) -> None:
+        loaded = Bundle.load(bundle) if bundle else Bundle.default()
+        if loaded.fingerprint != fingerprint:
+            raise BundleError(f"{loaded.folder} is {loaded.fingerprint} there and {fingerprint} here")
+        self._analyzer = Analyzer(
+            loaded, mode=mode, engine=engine, precision=precision, threads=1, max_pixels=max_pixels
+        )
+
+    def ready(self) -> bool:
+        return True
+
+    def analyze(self, source: Path, image_id: str, path: str, frame: int, picture: bool) -> Outcome | tuple[str, str]:
+        """The outcome; or, as errors do not survive every way between processes, name and reason of one."""
+        try:
+            return self._analyzer.analyze(source, image_id=image_id, path=path, frame=frame, picture=picture)
+        except ImageError as error:
+            return error.name, error.reason
+        except Exception as error:  # whatever a stranger's file sets off, it stops at this image
+            return str(source), f"{type(error).__name__}: {error}"
+
+
+def _cause(error: Exception) -> str:
+    """The last line of what an actor said before it died."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return next((line for line in reversed(lines) if "Error" in line), lines[-1] if lines else "")
