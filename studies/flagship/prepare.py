@@ -1,0 +1,81 @@
+"""Writes the manifest of the flagship: every image with a diagnosis that may be learnt from, and the held-out ones.
+
+    python studies/main-job/prepare.py --data $DERMOSCOPE_DATA --out runs/main-job
+    python studies/cam-crop/prepare.py --data $DERMOSCOPE_DATA --out runs/cam-crop
+    python studies/flagship/prepare.py --main-job runs/main-job/manifest.csv --isic2017 runs/cam-crop/isic2017.csv \
+        --out runs/flagship
+
+* HAM10000 and ISIC 2018 have the splits of the main job, ISIC 2017 its official ones. Where an image of ISIC 2017 is
+  one of ISIC 2018, too, both have one lesion id and the split of the more held out.
+* Training images that the leak check takes for pictures of a lesion in `val` or `test` are in no split.
+* Images without an outline are in no split either: crops for training are cut around true outlines, the network meets
+  predicted ones when the mode is fitted.
+
+`manifest.csv` is for training and fitting. `test-ham10000.csv` and `test-isic2017.csv` have their test images alone; of
+ISIC 2017, the official ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from pathlib import Path
+
+from dermoscope.data.leakage import check_leaks
+from dermoscope.data.manifest import Record, read_manifest, write_manifest
+
+HELD_OUT = ("test", "val", "train", "")  # the most held out first
+LEARNT_FROM = ("HAM10000", "ISIC2018")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--main-job", type=Path, required=True)
+    parser.add_argument("--isic2017", type=Path, required=True)
+    parser.add_argument("--out", type=Path, default=Path("runs/flagship"))
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    records = [r for r in read_manifest(arguments.main_job) if r.source in LEARNT_FROM and r.diagnosis]
+    isic2017 = list(read_manifest(arguments.isic2017))
+    records = one_lesion_one_split(records, isic2017)
+    leaks = [
+        found for found in check_leaks(records, cache=arguments.out / "prints.sqlite", jobs=2).findings if found.is_leak
+    ]
+    leaking = {
+        (member.source, member.image_id)
+        for found in leaks
+        for member in found.members
+        if HELD_OUT.index(member.split) > min(HELD_OUT.index(split) for split in found.splits)
+    }
+    kept = [
+        record.model_copy(update={"split": ""})
+        if (record.source, record.image_id) in leaking or (record.split == "train" and record.mask_path is None)
+        else record
+        for record in records
+    ]
+    write_manifest(kept, arguments.out / "manifest.csv")
+    official = {record.image_id for record in isic2017 if record.split == "test"}
+    for name, chosen in (
+        ("ham10000", [r for r in kept if r.source == "HAM10000" and r.split == "test"]),
+        ("isic2017", [r for r in kept if r.source == "ISIC2017" and r.image_id in official]),
+    ):
+        write_manifest(chosen, arguments.out / f"test-{name}.csv")
+    print(f"{len(leaks)} leaks, {len(leaking)} images of them left out")
+    for (source, split), count in sorted(Counter((r.source, r.split or "in no split") for r in kept).items()):
+        print(f"{source} {split}: {count:,}")
+
+
+def one_lesion_one_split(records: list[Record], isic2017: list[Record]) -> list[Record]:
+    """All images, where both copies of an image belong together."""
+    lesion_of = {record.image_id: record.group_id for record in records if record.source == "ISIC2018"}
+    twins = [r.model_copy(update={"lesion_id": lesion_of.get(r.image_id, r.image_id)}) for r in isic2017]
+    every = [r.model_copy(update={"lesion_id": r.group_id}) for r in records] + twins
+    splits: dict[str, str] = {}
+    for record in every:
+        before = splits.get(record.group_id, record.split)
+        splits[record.group_id] = min(before, record.split, key=HELD_OUT.index)
+    return [r.model_copy(update={"split": splits[r.group_id]}) if r.split else r for r in every]
+
+
+if __name__ == "__main__":
+    main()
