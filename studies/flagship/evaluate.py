@@ -1,0 +1,162 @@
+"""Scores a mode of a bundle on held-out images, each on its whole way from file to `results.jsonl`.
+
+    python studies/flagship/evaluate.py --run runs/flagship --bundle my-bundle --mode best \
+        --json studies/flagship/results.json
+
+Runs the batch over `test-ham10000.csv` and `test-isic2017.csv` as a user would (it resumes), then reads its lines.
+Every number has a 95 % interval over lesions. Malignancy is the bundle's definition; in ISIC 2017, which names
+melanoma, seborrheic keratosis and nevus alone, melanoma is all of it. Images are answered with their most probable
+diagnosis in a world of equally frequent diagnoses, as balanced accuracy asks for; certainty is that diagnosis'
+probability.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
+
+from dermoscope.analysis import Analysis, Status
+from dermoscope.analyzer import load_analyzer
+from dermoscope.batch import analyze_batch
+from dermoscope.data.manifest import Record, read_manifest
+from dermoscope.evaluation.calibration import expected_calibration_error
+from dermoscope.evaluation.intervals import Estimate, grouped_bootstrap
+from dermoscope.training.tasks import DEFAULT_TASKS, TASKS
+
+WITHHELD = 0.2
+Statistic = Callable[[NDArray[np.intp]], float]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", type=Path, default=Path("runs/flagship"))
+    parser.add_argument("--bundle", type=Path, help="by default the one inside the package")
+    parser.add_argument("--mode", help="by default its first")
+    parser.add_argument("--json", type=Path, help="a file that the numbers are added to")
+    arguments = parser.parse_args()
+    analyzer = load_analyzer(arguments.bundle, mode=arguments.mode, streams=2)
+    name = analyzer.mode or "heads"
+    found: dict[str, dict[str, list[float]]] = {}
+    for data, measure in (("ham10000", ham10000), ("isic2017", isic2017)):
+        records = list(read_manifest(arguments.run / f"test-{data}.csv"))
+        out = arguments.run / f"test-{data}-{name}"
+        analyze_batch([str(record.path) for record in records], out, analyzer, jobs=2, pictures=False, masks=False)
+        pairs = answered(records, out)
+        print(f"\n{data}, {len(pairs):,} of {len(records):,} images, mode {name}\n\n| what | value |\n| --- | --- |")
+        found[data] = {}
+        for what, estimate in measure(pairs):
+            print(f"| {what} | {estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f}) |", flush=True)
+            found[data][what] = [round(value, 4) for value in (estimate.value, estimate.low, estimate.high)]
+    if arguments.json:
+        kept = json.loads(arguments.json.read_text()) if arguments.json.exists() else {}
+        kept[name] = {"bundle": analyzer.bundle.fingerprint, **found}
+        arguments.json.write_text(f"{json.dumps(kept, indent=1)}\n")
+
+
+def answered(records: Sequence[Record], out: Path) -> list[tuple[Record, Analysis]]:
+    """Every image that was analysed, with what was said of it."""
+    lines = (out / "results.jsonl").read_text(encoding="utf-8").splitlines()
+    said = {one.path: one for one in map(Analysis.model_validate_json, lines)}
+    pairs = [(record, said[str(record.path)]) for record in records]
+    return [(record, one) for record, one in pairs if one.status is Status.DONE]
+
+
+def ham10000(pairs: list[tuple[Record, Analysis]]) -> list[tuple[str, Estimate]]:
+    """Seven diagnoses."""
+    task = DEFAULT_TASKS["diagnosis"]
+    labels = np.array([task.label(record) for record, _ in pairs], np.int64)
+    odds = np.array([[one.diagnosis[code] for code in task.classes] for _, one in pairs])
+    right, sure = odds.argmax(axis=1) == labels, odds.max(axis=1)
+    groups = [record.group_id for record, _ in pairs]
+
+    def kept(rows: NDArray[np.intp]) -> NDArray[np.intp]:
+        return rows[np.argsort(-sure[rows], kind="stable")[: round((1 - WITHHELD) * len(rows))]]
+
+    def gain(rows: NDArray[np.intp]) -> float:
+        return balanced(labels, right, kept(rows)) - balanced(labels, right, rows)
+
+    table = [
+        ("balanced accuracy, seven diagnoses", grouped_bootstrap(lambda rows: balanced(labels, right, rows), groups)),
+        ("gain of it where the least certain fifth is withheld", grouped_bootstrap(gain, groups)),
+        *risks(pairs, labels == task.classes.index("MEL"), groups),
+    ]
+    sets = [one.prediction_set.codes if one.prediction_set else None for _, one in pairs]
+    if all(one is not None for one in sets):
+        held = np.array([task.classes[label] in (one or ()) for label, one in zip(labels.tolist(), sets, strict=True)])
+        sizes = np.array([len(one or ()) for one in sets], np.float64)
+        table.append(("prediction sets with the true diagnosis", grouped_bootstrap(mean(held), groups)))
+        table.append(("diagnoses in a prediction set", grouped_bootstrap(mean(sizes), groups)))
+    withheld = np.array([one.abstained for _, one in pairs])
+    table.append(("answers withheld", grouped_bootstrap(mean(withheld), groups)))
+    return table
+
+
+def isic2017(pairs: list[tuple[Record, Analysis]]) -> list[tuple[str, Estimate]]:
+    """Melanoma, seborrheic keratosis, nevus: ranked by two probabilities, as in that challenge."""
+    task = TASKS["isic2017"]
+    truth = np.array([record.diagnosis for record, _ in pairs])
+    groups = [record.group_id for record, _ in pairs]
+    scores = {code: np.array([one.diagnosis[code] for _, one in pairs]) for code in task.ranked}
+
+    def mean_auc(rows: NDArray[np.intp]) -> float:
+        return float(np.mean([auc(truth == code, scores[code])(rows) for code in task.ranked]))
+
+    return [
+        ("mean AUC", grouped_bootstrap(mean_auc, groups)),
+        *[(f"AUC, {c}", grouped_bootstrap(auc(truth == c, scores[c]), groups)) for c in task.ranked],
+        *risks(pairs, truth == "MEL", groups),
+    ]
+
+
+def risks(
+    pairs: list[tuple[Record, Analysis]], melanoma: NDArray[np.bool_], groups: list[str]
+) -> list[tuple[str, Estimate]]:
+    """What the malignancy risk and melanoma's part of it are worth."""
+    task = DEFAULT_TASKS["malignancy"]
+    malignant = np.array([task.label(record) == 1 for record, _ in pairs])
+    answers = [one.malignancy for _, one in pairs if one.malignancy]
+    risk = np.array([one.probability for one in answers])
+    flagged = np.array([one.flagged for one in answers])
+    p_melanoma = np.array([one.p_melanoma or 0.0 for _, one in pairs])
+    definition = answers[0].definition
+    own = [group for group, is_in in zip(groups, malignant.tolist(), strict=True) if is_in]
+    others = [group for group, is_in in zip(groups, malignant.tolist(), strict=True) if not is_in]
+
+    def error(rows: NDArray[np.intp]) -> float:
+        return expected_calibration_error(risk[rows], malignant[rows])
+
+    return [
+        ("AUC, melanoma", grouped_bootstrap(auc(melanoma, p_melanoma), groups)),
+        (f"AUC, malignancy ({definition})", grouped_bootstrap(auc(malignant, risk), groups)),
+        ("expected calibration error, malignancy", grouped_bootstrap(error, groups)),
+        ("mean risk minus share of malignant", grouped_bootstrap(mean(risk - malignant), groups)),
+        (f"sensitivity, {answers[0].operating_point}", grouped_bootstrap(mean(flagged[malignant]), own)),
+        ("specificity there", grouped_bootstrap(mean(~flagged[~malignant]), others)),
+    ]
+
+
+def balanced(labels: NDArray[np.int64], right: NDArray[np.bool_], rows: NDArray[np.intp]) -> float:
+    """Mean recall over the classes that some rows show."""
+    true = labels[rows]
+    return float(np.mean([right[rows][true == label].mean() for label in np.unique(true)]))
+
+
+def auc(truth: NDArray[np.bool_], score: NDArray[np.float64]) -> Statistic:
+    def statistic(rows: NDArray[np.intp]) -> float:
+        return float(roc_auc_score(truth[rows], score[rows])) if 0 < truth[rows].sum() < len(rows) else float("nan")
+
+    return statistic
+
+
+def mean(values: NDArray[np.generic]) -> Statistic:
+    return lambda rows: float(values[rows].mean())
+
+
+if __name__ == "__main__":
+    main()
