@@ -17,6 +17,9 @@ from dermoscope.images.lesion_crops import Box, cut
 
 _PIXELS = 240
 
+_NAMES, _WORDS, _GAP = 0.25, 0.25, 0.12
+"""Inches for the names of rows and for the words below a case; room between two cases, in tiles."""
+
 
 @dataclass(frozen=True)
 class LookCase:
@@ -51,27 +54,31 @@ def look_gallery(rows: Mapping[str, Sequence[LookCase]], path: Path, *, title: s
     if not shown:
         raise ValueError("no cases to show")
     columns = max(map(len, shown.values()))
-    tile = (style.DOUBLE - 0.5) / (2 * columns)
-    height = len(shown) * (tile + 0.42) + 0.2
+    tile = (style.DOUBLE - _NAMES) / (columns * (2 + _GAP))
+    height = len(shown) * (tile + _WORDS) + 0.3
     letters = int(2 * 72 * tile / (0.6 * (style.SMALL - 1)))
     explained = "Orange speaks for the class that the network decided for, purple against it. Right: what was cut out."
     with style.page(path, style.DOUBLE, height, title=title, note=style.sentences(explained, note)) as figure:
-        grid = figure.subplots(len(shown), 2 * columns, squeeze=False)
+        # Every third column is the room between two cases; the first is for the names of the rows.
+        widths = [_NAMES / tile, *([1, 1, _GAP] * columns)]
+        grid = figure.subplots(len(shown), len(widths), squeeze=False, width_ratios=widths)
         for axes_row, (name, cases) in zip(grid, shown.items(), strict=True):
             for axes in axes_row:
                 axes.set_axis_off()
             for number, case in enumerate(cases):
-                left, right = axes_row[2 * number : 2 * number + 2]
+                left, right = axes_row[1 + 3 * number : 3 + 3 * number]
                 seen = case.rgb if case.cam is None else draw_evidence(case.rgb, case.cam)
                 left.imshow(_square(seen), interpolation="none")
                 left.add_patch(_outline(case))
                 right.imshow(cut(case.rgb, case.box, _PIXELS), interpolation="none")
                 words = case.words if len(case.words) <= letters else f"{case.words[: letters - 1]}…"
-                left.text(0, -0.04, words, transform=left.transAxes, va="top", fontsize=style.SMALL - 1)
-            axes_row[0].text(
-                -0.08, 0.5, name, transform=axes_row[0].transAxes, rotation=90, ha="right", va="center",
+                below = left.text(0, -0.04, words, transform=left.transAxes, va="top", fontsize=style.SMALL - 1)
+                below.set_in_layout(False)  # or the layout would move the pictures apart to make room for it
+            beside = axes_row[1].text(
+                -0.1, 0.5, name, transform=axes_row[1].transAxes, rotation=90, ha="right", va="center",
                 fontsize=style.SMALL, fontweight="bold",
             )  # fmt: skip
+            beside.set_in_layout(False)
 
 
 def _square(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -24,7 +24,7 @@ _LEAD = (
 )
 _SHARES = (0.0, 0.1, 0.25, 0.5, 1.0)
 _ANSWERS = (*LOOKS, AVERAGE)
-_SHOWN = 5
+_SHOWN = 4
 
 
 @dataclass(frozen=True, eq=False)
