@@ -18,6 +18,7 @@ from dermoscope import taxonomy
 from dermoscope.analyzer import Analyzer
 from dermoscope.bundle import Bundle
 from dermoscope.fusion import FusionModel
+from dermoscope.heads.evidence_place import coarse_grid
 from dermoscope.model_folder import BundleError, write_sums
 
 CODES = taxonomy.HAM10000_CODES
@@ -220,3 +221,13 @@ def test_a_mode_that_cannot_be_is_refused(changes: dict[str, Any], words: str, f
     write_modes(copy, alone=mode(["colours"], **changes))
     with pytest.raises(BundleError, match=words):
         Bundle.load(copy)
+
+
+def test_an_open_image_tells_the_same_evidence(both: Analyzer) -> None:
+    path = sorted(Path("examples/images").glob("*_skin.jpg"))[0]
+    outcome = both.analyze(path, evidence=True, keep_open=True)
+    assert outcome.opened
+    assert outcome.analysis.evidence
+    evidence = both.evidence(outcome.opened)
+    rows = coarse_grid(evidence)
+    np.testing.assert_allclose(rows, outcome.analysis.evidence.grid, atol=2e-3)

@@ -161,7 +161,7 @@ class Analyzer:
         is_needed = evidence or picture or (rules is not None and rules.least_evidence_inside is not None)
         if gate.is_skin and is_needed:
             with clock("evidence"):
-                evidence_map = self.evidence(encoded) if answer.evidence is None else answer.evidence
+                evidence_map = self._occlusion(encoded) if answer.evidence is None else answer.evidence
                 flagged = answer.malignancy.flagged
                 found_evidence = evidence_record(evidence_map, mask, image.rgb, view, flagged=flagged)
         if picture:
@@ -205,15 +205,21 @@ class Analyzer:
                 opened.start_from(segmented, finished)
         return Outcome(analysis, mask, drawing, opened, answer.members)
 
-    def evidence(self, encoded: EncodedImage) -> NDArray[np.float32]:
-        """Where the evidence for malignancy lies.
+    def evidence(self, opened: OpenImage) -> NDArray[np.float32]:
+        """Where the evidence for malignancy lies, as `analyze` finds it, with the mask as it stands.
 
         Args:
-            encoded: The image.
+            opened: The image.
 
         Returns:
-            `[rows, columns]` over the image: by how much the log odds of malignancy fall when the cell is left out.
+            `[rows, columns]` over the image: what the cell adds to the log-odds of malignancy.
         """
+        mask = opened.result.mask if opened.result else None
+        found = self._answers(opened.encoded.feature, opened.rgb, mask).evidence
+        return self._occlusion(opened.encoded) if found is None else found
+
+    def _occlusion(self, encoded: EncodedImage) -> NDArray[np.float32]:
+        """By how much the log-odds of the malignancy head fall when a cell is left out, `[rows, columns]`."""
         prepared = encoded.prepared
         evidence = occlusion_evidence(encoded.embedding[0], prepared.pool_weights[0, 0], self._answers.log_odds)
         cells = self.bundle.description.encoder.input

@@ -21,7 +21,6 @@ from dermoscope.analysis import Analysis, Gate, LesionMask, Malignancy
 from dermoscope.analyzer import Outcome
 from dermoscope.cases import CaseStore
 from dermoscope.images import decode
-from dermoscope.mask_model import EncodedImage
 from dermoscope.service.app import create_app
 from dermoscope.service.pictures import measures_of
 from dermoscope.service.settings import Limits, Settings
@@ -112,8 +111,8 @@ class SmallAnalyzer:
         drawing = image.rgb if picture else None
         return Outcome(analysis, found.mask, drawing, behind if keep_open else None)
 
-    def evidence(self, encoded: EncodedImage) -> NDArray[np.float32]:
-        assert encoded
+    def evidence(self, opened: OpenImage) -> NDArray[np.float32]:
+        assert opened
         return np.linspace(-1, 1, 12, dtype=np.float32).reshape(3, 4)
 
 

@@ -80,7 +80,7 @@ def images(service: Service) -> APIRouter:
         """Where the evidence for malignancy lies, and how much of it inside the mask as it stands."""
 
         def work(kept: KeptImage) -> Evidence:
-            values = service.analyzer.evidence(kept.opened.encoded)
+            values = service.analyzer.evidence(kept.opened)
             place = place_evidence(values, mask_of(kept.opened))
             rows, columns = values.shape
             rounded = values.astype(float).round(4).tolist()

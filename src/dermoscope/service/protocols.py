@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dermoscope.analyzer import Outcome
-from dermoscope.mask_model import EncodedImage
+from dermoscope.open_image import OpenImage
 
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -45,5 +45,5 @@ class ServedAnalyzer(Protocol):
     ) -> Outcome:
         """Analyse one image; raises `ImageError` where there is none."""
 
-    def evidence(self, encoded: EncodedImage) -> NDArray[np.float32]:
-        """Where the evidence for malignancy lies, `[rows, columns]`."""
+    def evidence(self, opened: OpenImage) -> NDArray[np.float32]:
+        """Where the evidence for malignancy lies, `[rows, columns]`, with the mask as it stands."""
