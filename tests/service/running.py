@@ -21,6 +21,7 @@ from dermoscope.analysis import Analysis, Gate, LesionMask, Malignancy
 from dermoscope.analyzer import Outcome
 from dermoscope.cases import CaseStore
 from dermoscope.images import decode
+from dermoscope.open_image import OpenImage
 from dermoscope.service.app import create_app
 from dermoscope.service.pictures import measures_of
 from dermoscope.service.settings import Limits, Settings
