@@ -115,6 +115,11 @@ def test_modes_share_the_file_of_a_network(made: Path, world: Path, capsys: pyte
     assert bundle.description.modes["fast"].networks[0].crops.names == ("full",)
     assert dermoscope.load(out).mode == "fast"
     assert bundle.description.modes["best"] == Bundle.load(made).description.modes["best"]
+    # What was measured of the answers of the heads is not what this bundle answers.
+    names = {metric.name for metric in bundle.description.metrics}
+    assert "gate balanced accuracy" in names
+    assert "melanoma AUC" not in names
+    assert "melanoma AUC" in {metric.name for metric in Bundle.load(made).description.metrics}
 
 
 def test_a_mode_that_is_replaced_leaves_no_graph(made: Path, world: Path) -> None:
@@ -125,6 +130,8 @@ def test_a_mode_that_is_replaced_leaves_no_graph(made: Path, world: Path) -> Non
     before, after = ({path.name for path in folder.glob("network-*.onnx")} for folder in (made, out))
     assert len(after) == 1
     assert before != after
+    checked = {check.graph for check in Bundle.load(out).description.graph_checks}
+    assert not before & checked
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,8 @@ OnImage = Callable[[int, int], None]
 """Called with the number of validation images that were looked at, and of all."""
 
 _GRAPH_NAME_DIGITS = 12
+_OF_ALL_MODES = ("gate", "share refused", "mask")
+"""What was measured of these holds whichever mode answers; all else was measured of what answered before."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -212,12 +214,19 @@ def _with_mode(
     data = [line for line in old.training_data if not line.startswith(f"{title}:")]
     data += [f"{title}: {line}" for line in dict.fromkeys(learnt)]
     runs = ", ".join(run.resolve().name for run in plan.runs)
-    return old.model_copy(
+    new = old.model_copy(
         update={
             "modes": modes,
-            "graph_checks": (*old.graph_checks, *checks),
             "training_data": tuple(data),
             "provenance": {**old.provenance, title: f"networks of {runs or 'none'}"},
+        }
+    )
+    graphs = set(new.graphs)
+    measured = [one for one in old.metrics if not first or one.name.startswith(_OF_ALL_MODES)]
+    return new.model_copy(
+        update={
+            "graph_checks": tuple(check for check in (*old.graph_checks, *checks) if check.graph in graphs),
+            "metrics": tuple(measured),
         }
     )
 
