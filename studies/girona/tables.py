@@ -3,10 +3,11 @@
     python studies/girona/tables.py --run runs/girona --task binary --split test --json studies/girona/results.json
 
 For every variant, the mean over crops answering: accuracy, and AUC (of the binary task) or balanced accuracy and
-Cohen's kappa, each the mean over seeds; the difference of accuracy to that of the same seeds without any of the losses,
-paired by lesion; and of the class maps, by image over crops, the correlation with the mask (of all classes, and of the
-decided one alone), the share of positive evidence on it, and how often the map peaks on it. `--spread` prints instead
-the smallest and largest value and the standard deviation of the maps of each class.
+Cohen's kappa, each the mean over seeds; the difference of accuracy, paired by lesion, to that of the same seeds without
+any of the losses, or for a change other than a loss, with the lesion focus alone, as it has; and of the class maps, by
+image over crops, the correlation with the mask (of all classes, and of the decided one alone), the share of positive
+evidence on it, and how often the map peaks on it. `--spread` prints instead the smallest and largest value and the
+standard deviation of the maps of each class.
 
 Then ensembles: the seeds of each variant, the variants of each seed, and everything, by the rule that is published for
 the task, beside the member that is best on the validation images, for three crops and for one. Intervals draw whole
@@ -25,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from ablation import CHANGES, OWN
 from numpy.typing import NDArray
 from sklearn.metrics import cohen_kappa_score, recall_score, roc_auc_score
 
@@ -91,7 +93,8 @@ def main() -> None:
     print(f"| losses | crops | seeds | accuracy | beside no losses | {more} | {maps} |")
     for variant, crops in sorted({name[:2] for name in found}, key=lambda name: (name[1] == "one-crop", name[0])):
         own = {seed: run for (v, c, seed), run in found.items() if (v, c) == (variant, crops)}
-        base = {seed: run for (v, c, seed), run in found.items() if v in BASES and c == crops}
+        beside = (OWN,) if variant in CHANGES else BASES
+        base = {seed: run for (v, c, seed), run in found.items() if v in beside and c == crops}
         numbers["variants"].append(print_row(variant, crops, own, {} if variant in BASES else base))
     print(f"\n| ensemble of | members | accuracy | beside its best member | {more} |")
     for label, names in ensembles(list(found)):
@@ -145,7 +148,7 @@ def ensembles(names: list[Name]) -> list[tuple[str, list[Name]]]:
     """What is combined: a label and its members, at least two."""
     groups: list[tuple[str, list[Name]]] = []
     for crops in ("three-crops", "one-crop"):
-        own = [name for name in names if name[1] == crops]
+        own = [name for name in names if name[1] == crops and name[0] not in CHANGES]
         groups += [(f"{v}, {crops}, all seeds", [n for n in own if n[0] == v]) for v in sorted({n[0] for n in own})]
         groups += [
             (f"every loss, {crops}, seed {s}", [n for n in own if n[2] == s]) for s in sorted({n[2] for n in own})
