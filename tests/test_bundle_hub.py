@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Iterator
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
@@ -17,49 +14,9 @@ from dermoscope import bundle_hub
 from dermoscope.bundle import Bundle
 from dermoscope.cli import main
 from dermoscope.model_folder import SUMS, BundleError, write_sums
+from tests.hub import Hub
 
 REPOSITORY = "someone/model"
-
-
-class Hub:
-    """The files of a folder under the addresses that a hub gives them; remembers what was asked for."""
-
-    def __init__(self, folder: Path) -> None:
-        self.asked: list[str] = []
-        self.credentials: list[str] = []
-        hub = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_HEAD(self) -> None:
-                hub.answer(self, folder, body=False)
-
-            def do_GET(self) -> None:
-                hub.answer(self, folder, body=True)
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"http://127.0.0.1:{self.server.server_address[1]}"
-
-    def answer(self, request: BaseHTTPRequestHandler, folder: Path, *, body: bool) -> None:
-        self.asked.append(request.path)
-        self.credentials += request.headers.get_all("authorization", [])
-        place, _, name = request.path.rpartition("/")
-        if place != f"/{REPOSITORY}/resolve/main" or not (folder / name).is_file():
-            request.send_response(404)
-            request.send_header("X-Error-Code", "EntryNotFound")
-            request.send_header("Content-Length", "0")
-            request.end_headers()
-            return
-        content = (folder / name).read_bytes()
-        request.send_response(200)
-        request.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
-        request.send_header("X-Repo-Commit", "0" * 40)
-        request.send_header("Content-Length", str(len(content)))
-        request.end_headers()
-        if body:
-            request.wfile.write(content)
 
 
 @pytest.fixture
@@ -74,15 +31,8 @@ def published(tmp_path: Path) -> Path:
 @pytest.fixture
 def hub(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
     monkeypatch.setattr(bundle_hub, "cache_folder", lambda: tmp_path / "cache")
-    hub = Hub(published)
-    thread = Thread(target=hub.server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with Hub(REPOSITORY, published).running() as hub:
         yield hub
-    finally:
-        hub.server.shutdown()
-        hub.server.server_close()
-        thread.join()
 
 
 def test_it_comes_whole_and_once(hub: Hub) -> None:

@@ -5,79 +5,30 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from safetensors.torch import load_file
 
 from dermoscope.encoders.hub import fetch_weights
 from dermoscope.encoders.registry import encoder_spec
-from dermoscope.encoders.weights import WeightsError
+from dermoscope.encoders.weights import MODEL_FILE, WeightsError
 from tests.encoders.tiny import TINY, write_weights
+from tests.hub import Hub
 
 SPEC = replace(TINY["resnet"][0], hub="someone/small")
 
 
-class Hub:
-    """One file under the address that a hub gives it; remembers what was asked for."""
-
-    def __init__(self, content: bytes) -> None:
-        self.asked: list[tuple[str, str]] = []
-        self.credentials: list[str] = []
-        hub = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_HEAD(self) -> None:
-                hub.answer(self, content, body=False)
-
-            def do_GET(self) -> None:
-                hub.answer(self, content, body=True)
-
-            def log_message(self, format: str, *args: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"http://127.0.0.1:{self.server.server_address[1]}"
-
-    def answer(self, request: BaseHTTPRequestHandler, content: bytes, *, body: bool) -> None:
-        self.asked.append((request.command, request.path))
-        self.credentials += request.headers.get_all("authorization", [])
-        if request.path != "/someone/small/resolve/main/model.safetensors":
-            request.send_response(404)
-            request.send_header("X-Error-Code", "EntryNotFound")
-            request.send_header("Content-Length", "0")
-            request.end_headers()
-            return
-        request.send_response(200)
-        request.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
-        request.send_header("X-Repo-Commit", "0" * 40)
-        request.send_header("Content-Length", str(len(content)))
-        request.end_headers()
-        if body:
-            request.wfile.write(content)
-
-
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
-    return write_weights(SPEC, tmp_path / "hub")
+    """On the hub, where every model's file has the same name."""
+    return write_weights(SPEC, tmp_path / "hub").rename(tmp_path / "hub" / MODEL_FILE)
 
 
 @pytest.fixture
 def hub(weights: Path) -> Iterator[Hub]:
-    yield from running(Hub(weights.read_bytes()))
-
-
-def running(hub: Hub) -> Iterator[Hub]:
-    thread = Thread(target=hub.server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    with Hub(SPEC.hub, weights.parent).running() as hub:
         yield hub
-    finally:
-        hub.server.shutdown()
-        hub.server.server_close()
-        thread.join()
 
 
 def test_the_file_comes_whole_and_alone(hub: Hub, weights: Path, tmp_path: Path) -> None:
@@ -86,7 +37,7 @@ def test_the_file_comes_whole_and_alone(hub: Hub, weights: Path, tmp_path: Path)
     assert out.read_bytes() == weights.read_bytes()
     assert load_file(out).keys() == load_file(weights).keys()
     assert [path.name for path in out.parent.iterdir()] == [out.name]
-    assert {path for _, path in hub.asked} == {"/someone/small/resolve/main/model.safetensors"}
+    assert set(hub.asked) == {"/someone/small/resolve/main/model.safetensors"}
     assert not hub.credentials
 
 
@@ -100,9 +51,9 @@ def test_a_known_sum_is_checked(hub: Hub, weights: Path, tmp_path: Path) -> None
 
 
 def test_a_page_instead_of_weights_is_refused(tmp_path: Path) -> None:
-    for hub in running(Hub(b"<html>please log in</html>")):
-        with pytest.raises(WeightsError, match="is no safetensors file"):
-            fetch_weights(SPEC, tmp_path / "a.safetensors", endpoint=hub.address)
+    (tmp_path / MODEL_FILE).write_bytes(b"<html>please log in</html>")
+    with Hub(SPEC.hub, tmp_path).running() as hub, pytest.raises(WeightsError, match="is no safetensors file"):
+        fetch_weights(SPEC, tmp_path / "a.safetensors", endpoint=hub.address)
     assert not list(tmp_path.glob("a.*"))
 
 
