@@ -33,6 +33,8 @@ BUNDLE = REPOSITORY / "src" / "dermoscope" / "models" / "default"
 LARGEST_BUNDLE = 50_000_000
 # Units that only an extra brings to life; everything else without torch must do with the runtime dependencies.
 UNIT_EXTRAS = {
+    "batch": ("ray",),
+    "bundle_hub": ("hub",),
     "cases": ("store",),
     "dicom": ("dicom",),
     "features": ("store", "ray"),

@@ -68,17 +68,23 @@ class FakeAnalyzer:
     """Takes files that start with `MAGIC`; counts how often it saw each.
 
     Attributes:
+        mode: Which mode of the bundle answers.
         delay: Seconds for one image.
         errors: What to raise, by a file's name.
     """
 
     bundle: FakeBundle = field(default_factory=FakeBundle)
+    mode: str = ""
     delay: float = 0.0
     errors: dict[str, BaseException] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
     at_once: int = 0
     most_at_once: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def describe(self) -> dict[str, Any]:
+        """What the report says of the model."""
+        return self.bundle.describe()
 
     def analyze(self, source: Path, *, image_id: str, path: str, frame: int, picture: bool) -> FakeOutcome:  # noqa: ARG002
         """Analyse one fake image."""

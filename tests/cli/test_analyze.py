@@ -80,6 +80,7 @@ def test_options_reach_the_analyzer_and_the_run(loaded: list[dict[str, object]])
     assert loaded == [
         {
             "bundle": Path("model"),
+            "mode": None,
             "engine": "onnxruntime",
             "precision": "float32",
             "streams": 3,

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from dermoscope.camnet.lesion_views import View
 from dermoscope.cli.exits import RESEARCH_USE, ExitCode, fail
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ def export(
     mode: str | None = None,
     manifest: Path | None = None,
     meaning: str = "",
-    views: Annotated[tuple[View, ...], Parameter(show_default=False)] = (),
+    views: Annotated[tuple[Literal["tight", "middle", "full", "whole"], ...], Parameter(show_default=False)] = (),
     no_heads: Annotated[bool, Parameter(show_default=False)] = False,
     first: Annotated[bool, Parameter(show_default=False)] = False,
     jobs: int = 2,
