@@ -231,3 +231,18 @@ def test_an_open_image_tells_the_same_evidence(both: Analyzer) -> None:
     evidence = both.evidence(outcome.opened)
     rows = coarse_grid(evidence)
     np.testing.assert_allclose(rows, outcome.analysis.evidence.grid, atol=2e-3)
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (0, 1), (1, 0), (1, 1)])
+def test_a_tiny_lesion_in_a_corner_has_evidence(folder: Path, corner: tuple[int, int]) -> None:
+    copy = folder.parent / f"tight-{corner[0]}-{corner[1]}"
+    shutil.copytree(folder, copy)
+    tight = {**NETWORK, "crops": {"names": ["tight"]}}
+    write_modes(copy, alone=mode(["colours"], networks=[tight]))
+    mask = np.zeros((900, 900), np.bool_)
+    mask[-corner[0] or 0, -corner[1] or 0] = True
+    rgb = np.zeros((900, 900, 3), np.uint8)
+    rgb[..., 0] = 255
+    found = fusion(copy, "alone").answer(rgb, mask, dict.fromkeys(CODES, 1 / 7)).evidence
+    assert found is not None
+    assert found[-corner[0] or 0, -corner[1] or 0] > 0

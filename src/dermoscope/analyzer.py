@@ -99,7 +99,7 @@ class Analyzer:
 
     def describe(self) -> dict[str, Any]:
         """The bundle as plain JSON types, and which of its modes answers."""
-        return {**self.bundle.describe(), **({"mode": self.mode} if self.mode else {})}
+        return self.bundle.describe(self.mode)
 
     def analyze(
         self,

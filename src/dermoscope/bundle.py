@@ -182,12 +182,17 @@ class Bundle:
         """Size of all files together."""
         return sum(path.stat().st_size for path in self.folder.iterdir() if path.is_file())
 
-    def describe(self) -> dict[str, Any]:
-        """The description as plain JSON types, with fingerprint and size added."""
+    def describe(self, mode: str = "") -> dict[str, Any]:
+        """The description as plain JSON types, with fingerprint, size and, if given, the mode that answers.
+
+        Args:
+            mode: Its name.
+        """
         return {
             **self.description.model_dump(mode="json"),
             "fingerprint": self.fingerprint,
             "size_bytes": self.size_bytes,
+            **({"mode": mode} if mode else {}),
         }
 
     def graph_path(self, part: Part) -> Path:

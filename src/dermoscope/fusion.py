@@ -123,7 +123,10 @@ def _evidence(seen: SeenViews, malignant: NDArray[np.bool_], size: tuple[int, in
     evidence = np.einsum("k,khw->hw", weights, seen.maps[view]) / seen.maps[view][0].size
     scale = _CANVAS / max(size)
     canvas = np.zeros((max(1, round(size[0] * scale)), max(1, round(size[1] * scale))), np.float32)
+    rows, columns = canvas.shape
     left, top, right, bottom = (round(value * scale) for value in boxes[view])
+    # A small box has a cell of its own, also where rounding would put it behind the last one.
+    left, top = min(left, columns - 1), min(top, rows - 1)
     right, bottom = max(right, left + 1), max(bottom, top + 1)
     place = canvas[top:bottom, left:right]
     place[:] = cv2.resize(evidence.astype(np.float32), place.shape[::-1], interpolation=cv2.INTER_LINEAR)

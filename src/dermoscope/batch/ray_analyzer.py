@@ -69,7 +69,7 @@ class RayAnalyzer:
 
     def describe(self) -> dict[str, Any]:
         """The bundle as plain JSON types, and which of its modes answers."""
-        return {**self.bundle.describe(), **({"mode": self.mode} if self.mode else {})}
+        return self.bundle.describe(self.mode)
 
     def analyze(self, source: Path, *, image_id: str, path: str, frame: int, picture: bool) -> Outcome:
         """Analyse one file.
