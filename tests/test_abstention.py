@@ -19,12 +19,19 @@ def reason(
     gate: Gate = SKIN,
     quality: tuple[str, ...] = (),
     rules: AbstentionPart | None = STRICT,
+    out_of_distribution: float | None = None,
     disagreement: float = 0.0,
     prediction_set: PredictionSet | None = None,
     evidence: Evidence | None = None,
 ) -> str:
     return reason_to_abstain(
-        gate, quality, rules, disagreement=disagreement, prediction_set=prediction_set, evidence=evidence
+        gate,
+        quality,
+        rules,
+        out_of_distribution=out_of_distribution,
+        disagreement=disagreement,
+        prediction_set=prediction_set,
+        evidence=evidence,
     )
 
 
@@ -32,18 +39,20 @@ def test_the_order_of_reasons() -> None:
     everything = {
         "gate": NOT_SKIN,
         "quality": ("blurred",),
+        "out_of_distribution": 1.1,
         "disagreement": 0.6,
         "prediction_set": THREE,
         "evidence": BESIDE,
     }
     reasons = []
-    for name in ("gate", "quality", "disagreement", "prediction_set", "evidence"):
+    for name in ("gate", "quality", "out_of_distribution", "disagreement", "prediction_set", "evidence"):
         reasons.append(reason(**everything))  # type: ignore[arg-type]
         del everything[name]
     assert reasons == [
         NOT_SKIN_REASON,
         "the image is blurred",
-        "the parts of the model contradict each other about the lesion group",
+        "the image is unlike those that the model was calibrated on",
+        "the parts of the model contradict each other",
         "3 diagnoses remain possible",
         "the evidence for malignancy lies beside the lesion",
     ]

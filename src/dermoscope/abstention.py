@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+from numpy.typing import NDArray
+
 from dermoscope import taxonomy
 from dermoscope.analysis import Evidence, Gate, PredictionSet
 from dermoscope.bundle_parts import AbstentionPart
@@ -18,6 +21,7 @@ def reason_to_abstain(
     quality: tuple[str, ...],
     rules: AbstentionPart | None,
     *,
+    out_of_distribution: float | None,
     disagreement: float,
     prediction_set: PredictionSet | None,
     evidence: Evidence | None,
@@ -26,18 +30,20 @@ def reason_to_abstain(
 
     1. The gate says that it is not skin.
     2. A quality flag withholds the answer: `mostly frame`, or one that the bundle names.
-    3. The heads contradict each other about the lesion group.
-    4. The prediction set holds too many diagnoses, or none.
-    5. Too little of the evidence for malignancy lies on the lesion.
+    3. The image is unlike those that the model was calibrated on.
+    4. Those who answer contradict each other.
+    5. The prediction set holds too many diagnoses, or none.
+    6. Too little of the evidence for malignancy lies on the lesion.
 
-    Only the first two hold without rules in the bundle: what a person would see for themselves comes before what the
+    Only the first three hold without rules in the bundle: what a person would see for themselves comes before what the
     model says about itself. Where a rule asks for something that was not computed, it does not hold.
 
     Args:
         gate: Skin or not.
         quality: Flags that were raised.
         rules: Those of the bundle, if it has any.
-        disagreement: From `group_disagreement`, 0 to 1.
+        out_of_distribution: Distance from the images of the calibration as a share of the limit, if it was computed.
+        disagreement: From `group_disagreement` or `member_disagreement`, 0 to 1.
         prediction_set: Diagnoses, if the bundle is calibrated for it.
         evidence: Where the risk comes from, if it was computed.
     """
@@ -46,10 +52,12 @@ def reason_to_abstain(
     withholding = (*ALWAYS_WITHHOLDING, *(rules.quality if rules else ()))
     if flags := [flag for flag in quality if flag in withholding]:
         return f"the image is {flags[0]}"
+    if out_of_distribution is not None and out_of_distribution > 1:
+        return "the image is unlike those that the model was calibrated on"
     if rules is None:
         return ""
     if rules.most_disagreement is not None and disagreement > rules.most_disagreement:
-        return "the parts of the model contradict each other about the lesion group"
+        return "the parts of the model contradict each other"
     if rules.largest_set is not None and prediction_set is not None:
         if not prediction_set.codes:
             return "no diagnosis is probable enough"
@@ -73,3 +81,16 @@ def group_disagreement(group: Mapping[str, float], diagnosis: Mapping[str, float
     """
     derived = taxonomy.group_probabilities(diagnosis)
     return sum(abs(group[name] - derived.get(name, 0.0)) for name in group) / 2
+
+
+def member_disagreement(members: NDArray[np.floating]) -> NDArray[np.float64]:
+    """How far members are apart: the mean total variation distance of their distributions from their mean.
+
+    Args:
+        members: Probabilities `[M, C, ..., K]`, of M members about C crops.
+
+    Returns:
+        `[...]`, 0 (they say the same) to 1.
+    """
+    from_mean = np.abs(members - members.mean(axis=(0, 1)))
+    return np.asarray(from_mean.sum(axis=-1).mean(axis=(0, 1)) / 2, np.float64)

@@ -202,6 +202,8 @@ class Analysis(_Record):
         height: Height of the original image in pixels.
         quality: Names of the quality flags that were raised, in a fixed order.
         gate: Skin or not.
+        out_of_distribution: How far the image is from those that the bundle was calibrated on, as a share of its limit:
+            above 1 it is unlike them; none where the bundle has no limit.
         mask: The lesion mask, or none where no candidate survived.
         measures: Asymmetry, border, colours and diameter of the lesion, or none without a mask.
         diagnosis: Probability of each diagnosis code the bundle knows, were all equally frequent; sums to 1.
@@ -225,6 +227,7 @@ class Analysis(_Record):
     height: int | None = None
     quality: tuple[str, ...] = ()
     gate: Gate | None = None
+    out_of_distribution: float | None = None
     mask: LesionMask | None = None
     measures: Measures | None = None
     diagnosis: dict[str, Probability] = Field(default_factory=dict)
@@ -291,6 +294,7 @@ class Analysis(_Record):
             "diameter_px": self.measures.diameter_px if self.measures else None,
             "diameter_mm": self.measures.diameter_mm if self.measures else None,
             "cut_by_border": self.measures.cut_by_border if self.measures else None,
+            "out_of_distribution": self.out_of_distribution,
         }
 
     def _diagnosis_columns(self) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """The flagship way, from bytes to an `Analysis`: each image walks it once.
 
-decode → quality → encoder (one pass) ─┬→ gate; heads ────────────────────────────────────────────────────────┐
+decode → quality → encoder (one pass) ─┬→ gate, distance; heads ───────────────────────────────────────────────┐
                                        └→ mask network, or prompts → mask decoder → mask ─┬→ crops → networks ─┴→ answer
                                           (where the gate says skin)                      └→ measures
 """
@@ -20,6 +20,7 @@ from dermoscope.answer import AnswerModel
 from dermoscope.bundle import Bundle
 from dermoscope.engine import EngineName, Precision
 from dermoscope.explanation import evidence_record
+from dermoscope.familiarity import FamiliarityModel
 from dermoscope.heads.evidence import occlusion_evidence
 from dermoscope.images import MAX_PIXELS, DecodedImage, field_of_view, quality_flags, side_by_side, working_copy
 from dermoscope.mask_model import Clock, EncodedImage, MaskModel, SeenImage, decoded
@@ -44,6 +45,7 @@ class Outcome:
         mask: `[H, W]` bool at the original size, or none.
         picture: `[h, w, 3]` uint8, image, outline and evidence side by side, if it was asked for.
         opened: The image behind the encoder, for clicks that start from this mask, if it was asked for.
+        feature: `[F]`, the encoder's, which the heads read.
         members: `[M, C, K]`, what each member of the mode says about each crop; none where the bundle has no mode.
     """
 
@@ -51,6 +53,7 @@ class Outcome:
     mask: Mask | None
     picture: Image | None
     opened: OpenImage | None = None
+    feature: NDArray[np.float32] | None = None
     members: NDArray[np.float64] | None = None
 
 
@@ -90,6 +93,7 @@ class Analyzer:
         self.bundle = bundle
         self._max_pixels = max_pixels
         self._model = MaskModel(bundle, engine=engine, precision=precision, threads=threads, streams=streams)
+        self._distance = FamiliarityModel(bundle, engine=engine, threads=threads, streams=streams)
         self._answers = AnswerModel(bundle, mode, engine=engine, precision=precision, threads=threads, streams=streams)
 
     @property
@@ -142,6 +146,7 @@ class Analyzer:
             encoded = self._model.encode(image.rgb)
         with clock("gate"):
             gate = self._model.judge_skin(encoded)
+            distance = self._distance(encoded.feature)
         segmented = finished = None
         if gate.is_skin:
             with clock("segment"):
@@ -172,6 +177,7 @@ class Analyzer:
             gate,
             flags,
             rules,
+            out_of_distribution=distance,
             disagreement=answer.disagreement,
             prediction_set=answer.prediction_set,
             evidence=found_evidence,
@@ -183,6 +189,7 @@ class Analyzer:
             height=image.height,
             quality=flags,
             gate=gate,
+            out_of_distribution=distance,
             mask=self._mask_record(segmented, finished) if segmented and finished else None,
             measures=measures,
             diagnosis=answer.diagnosis,
@@ -203,7 +210,7 @@ class Analyzer:
             opened = OpenImage(self.bundle, self._model, seen, MaskOptions(gate=True))
             if segmented:
                 opened.start_from(segmented, finished)
-        return Outcome(analysis, mask, drawing, opened, answer.members)
+        return Outcome(analysis, mask, drawing, opened, encoded.feature[0], answer.members)
 
     def evidence(self, opened: OpenImage) -> NDArray[np.float32]:
         """Where the evidence for malignancy lies, as `analyze` finds it, with the mask as it stands.

@@ -23,6 +23,7 @@ from dermoscope.bundle_parts import (
     AbstentionPart,
     DecoderPart,
     EncoderPart,
+    FamiliarityPart,
     GatePart,
     GraphCheck,
     HeadsPart,
@@ -41,6 +42,7 @@ class BundleDescription(BaseModel):
 
     Attributes:
         mask_network: What draws the mask where nobody gives a prompt; without one the decoder is asked.
+        familiarity: Whether an image is like those of the calibration; without it none is held to be unlike them.
         abstention: When the answer is withheld, beyond what always withholds it.
         modes: Ways to the answer by name; the first is taken where nobody names one. Without any, the heads answer.
     """
@@ -57,6 +59,7 @@ class BundleDescription(BaseModel):
     decoder: DecoderPart
     mask_network: MaskNetworkPart | None = None
     gate: GatePart
+    familiarity: FamiliarityPart | None = None
     heads: HeadsPart
     abstention: AbstentionPart | None = None
     modes: dict[str, ModePart] = Field(default_factory=dict)
@@ -81,8 +84,8 @@ class BundleDescription(BaseModel):
     @property
     def parts(self) -> tuple[Part, ...]:
         """Everything that has a graph and is there in every mode."""
-        network = (self.mask_network,) if self.mask_network else ()
-        return (self.encoder, self.decoder, *network, self.gate, self.heads)
+        every = (self.encoder, self.decoder, self.mask_network, self.gate, self.familiarity, self.heads)
+        return tuple(part for part in every if part)
 
 
 class Bundle:

@@ -166,13 +166,31 @@ class HeadsPart(_Record):
     malignancy_point: OperatingPoint
 
 
+class FamiliarityPart(_Record):
+    """Whether the image is like those that the model was calibrated on: `feature` in, `distance` out.
+
+    The Mahalanobis distance to a single Gaussian around their features, divided by the square root of its dimensions.
+    Reference: Lee et al., A Simple Unified Framework for Detecting Out-of-Distribution Samples and Adversarial Attacks,
+    NeurIPS 2018, there with one Gaussian a class.
+
+    Attributes:
+        limit: Above this distance the answer is withheld.
+        meaning: What the limit stands for, in words.
+    """
+
+    graph: FileName
+    limit: Annotated[float, Field(gt=0.0)]
+    meaning: str
+
+
 class AbstentionPart(_Record):
     """When the answer is withheld, beyond what always withholds it; `dermoscope.abstention` has the order.
 
     Attributes:
         quality: Further quality flags that withhold it.
         least_evidence_inside: The share of the evidence that must lie on the lesion, 0 to 1.
-        most_disagreement: How far the heads may be apart about the lesion group, 0 to 1.
+        most_disagreement: How far those who answer may be apart, 0 to 1: the heads about the lesion group, the
+            members of a mode about the diagnosis.
         largest_set: How many diagnoses a prediction set may hold; an empty set withholds the answer as well.
     """
 
@@ -237,7 +255,7 @@ class ModePart(_Record):
         return self
 
 
-Part = EncoderPart | DecoderPart | MaskNetworkPart | GatePart | HeadsPart
+Part = EncoderPart | DecoderPart | MaskNetworkPart | GatePart | FamiliarityPart | HeadsPart
 
 
 class Metric(_Record):

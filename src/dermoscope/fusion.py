@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dermoscope import taxonomy
+from dermoscope.abstention import member_disagreement
 from dermoscope.bundle import Bundle
 from dermoscope.bundle_parts import HEADS, ModePart
 from dermoscope.engine import EngineName, Precision
@@ -26,7 +27,7 @@ class FusedAnswer:
     Attributes:
         probabilities: Of each diagnosis at the frequencies of the mode; they sum to one.
         members: `[M, C, K]`, what each member says about each crop, in the order of the fusion.
-        disagreement: How far members and crops are apart: mean total variation distance from their mean, 0 to 1.
+        disagreement: How far members and crops are apart, 0 to 1; see `member_disagreement`.
         evidence: `[h, w]` over the whole image: what each cell adds to the log-odds of malignancy, zero outside of what
             the network saw; none without a network.
     """
@@ -91,7 +92,7 @@ class FusionModel:
         ]
         members = np.stack([np.broadcast_to(one, (len(fusion.crops), len(fusion.classes))) for one in said])
         fused = self._ensemble.combine(members[:, :, None])[0]
-        apart = np.abs(members - members.mean(axis=(0, 1))).sum(axis=-1).mean() / 2
+        apart = member_disagreement(members)
         evidence = _evidence(next(iter(seen.values())), self._malignant, (height, width)) if seen else None
         return FusedAnswer(dict(zip(fusion.classes, fused.tolist(), strict=True)), members, float(apart), evidence)
 

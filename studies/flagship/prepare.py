@@ -5,11 +5,11 @@
     python studies/flagship/prepare.py --main-job runs/main-job/manifest.csv --isic2017 runs/cam-crop/isic2017.csv \
         --out runs/flagship
 
-* HAM10000 and ISIC 2018 have the splits of the main job, ISIC 2017 its official ones. Where an image of ISIC 2017 is
-  one of ISIC 2018, too, both have one lesion id and the split of the more held out.
-* Training images that the leak check takes for pictures of a lesion in `val` or `test` are in no split.
-* Images without an outline are in no split either: crops for training are cut around true outlines, the network meets
-  predicted ones when the mode is fitted.
+* HAM10000 and ISIC 2018 have the splits of the main job, ISIC 2017 its official ones. An image of ISIC 2017 that is one
+  of ISIC 2018, too, comes once, as that of ISIC 2017, in the split of the more held out.
+* Training images that the leak check takes for pictures of a lesion in `val` or `test` are left out.
+* So are training and validation images without an outline: crops for training are cut around true outlines, the
+  network meets predicted ones when the mode is fitted.
 
 `manifest.csv` is for training and fitting. `test-ham10000.csv` and `test-isic2017.csv` have their test images alone; of
 ISIC 2017, the official ones.
@@ -48,12 +48,13 @@ def main() -> None:
         if HELD_OUT.index(member.split) > min(HELD_OUT.index(split) for split in found.splits)
     }
     kept = [
-        record.model_copy(update={"split": ""})
-        if (record.source, record.image_id) in leaking or (record.split == "train" and record.mask_path is None)
-        else record
+        record
         for record in records
+        if record.split
+        and (record.source, record.image_id) not in leaking
+        and (record.split == "test" or record.mask_path)
     ]
-    write_manifest(kept, arguments.out / "manifest.csv")
+    write_manifest([record for record in kept if record.split != "test"], arguments.out / "manifest.csv")
     official = {record.image_id for record in isic2017 if record.split == "test"}
     for name, chosen in (
         ("ham10000", [r for r in kept if r.source == "HAM10000" and r.split == "test"]),
@@ -61,12 +62,12 @@ def main() -> None:
     ):
         write_manifest(chosen, arguments.out / f"test-{name}.csv")
     print(f"{len(leaks)} leaks, {len(leaking)} images of them left out")
-    for (source, split), count in sorted(Counter((r.source, r.split or "in no split") for r in kept).items()):
+    for (source, split), count in sorted(Counter((r.source, r.split) for r in kept).items()):
         print(f"{source} {split}: {count:,}")
 
 
 def one_lesion_one_split(records: list[Record], isic2017: list[Record]) -> list[Record]:
-    """All images, where both copies of an image belong together."""
+    """Each image once, each lesion in the most held-out split that any of its images has."""
     lesion_of = {record.image_id: record.group_id for record in records if record.source == "ISIC2018"}
     twins = [r.model_copy(update={"lesion_id": lesion_of.get(r.image_id, r.image_id)}) for r in isic2017]
     every = [r.model_copy(update={"lesion_id": r.group_id}) for r in records] + twins
@@ -74,7 +75,9 @@ def one_lesion_one_split(records: list[Record], isic2017: list[Record]) -> list[
     for record in every:
         before = splits.get(record.group_id, record.split)
         splits[record.group_id] = min(before, record.split, key=HELD_OUT.index)
-    return [r.model_copy(update={"split": splits[r.group_id]}) if r.split else r for r in every]
+    twin_ids = {record.image_id for record in twins}
+    once = [r for r in every if r.source == "ISIC2017" or r.image_id not in twin_ids]
+    return [r.model_copy(update={"split": splits[r.group_id]}) if r.split else r for r in once]
 
 
 if __name__ == "__main__":

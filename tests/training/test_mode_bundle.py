@@ -96,11 +96,28 @@ def test_the_bundle_answers_by_the_mode(made: Path, world: Path) -> None:
 
 def test_members_are_asked_on_the_whole_way(made: Path, world: Path) -> None:
     record = Record(image_id="a", path=world / "image-3.png", diagnosis="MEL", source="here", split="test")
-    said = ask_members(Bundle.load(made), "best", [record], split="test")
+    said, features = ask_members(Bundle.load(made), "best", [record], split="test")
     outcome = dermoscope.load(made, mode="best").analyze(record.path)
     assert outcome.members is not None
     np.testing.assert_allclose(said.probabilities[:, :, 0], outcome.members, atol=1e-6)
     assert said.labels.tolist() == [CODES.index("MEL")]
+    assert outcome.feature is not None
+    np.testing.assert_allclose(features[0], outcome.feature, atol=1e-6)
+
+
+def test_an_image_that_is_unlike_the_validation_images_gets_no_answer(made: Path, world: Path) -> None:
+    analyzer = dermoscope.load(made)
+    part = analyzer.bundle.description.familiarity
+    assert part
+    assert "70 held-out images" in part.meaning
+    known = analyzer.analyze(world / "image-5.png").analysis
+    stripes = np.zeros((80, 96, 3), np.uint8)
+    stripes[::4] = (255, 0, 255)
+    strange = analyzer.analyze(stripes).analysis
+    assert known.out_of_distribution is not None
+    assert strange.out_of_distribution is not None
+    assert known.out_of_distribution < 1 < strange.out_of_distribution
+    assert strange.to_row()["out_of_distribution"] == strange.out_of_distribution
 
 
 def test_modes_share_the_file_of_a_network(made: Path, world: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,6 +28,7 @@ from dermoscope.training.cam_description import MODEL_NAME, CAMRunError
 from dermoscope.training.cam_export import member_part, write_network
 from dermoscope.training.cam_model_file import load_cam_run
 from dermoscope.training.export import write_bundle
+from dermoscope.training.familiarity_fit import fit_familiarity
 from dermoscope.training.mode_fit import FittedMode, MemberAnswers, fit_mode
 from dermoscope.training.tasks import DEFAULT_TASKS
 
@@ -72,7 +73,7 @@ def bundle_with_mode(
     """Write a bundle with one more mode and all else of another.
 
     The rule that makes one answer of all, its calibration and its thresholds come from the validation images, which go
-    the whole way from file to answer as a user's images do.
+    the whole way from file to answer as a user's images do; so does what tells images like these from others.
 
     Args:
         plan: What the mode is made of.
@@ -97,9 +98,11 @@ def bundle_with_mode(
             parts, checks, learnt = _write_networks(plan, draft, images)
             provisional = _with_mode(base, plan, _provisional(plan, base, parts), checks, learnt, first=first)
             write_bundle(provisional, draft)
-            said = ask_members(Bundle.load(draft), plan.name, records, jobs=jobs, on_image=on_image)
+            said, features = ask_members(Bundle.load(draft), plan.name, records, jobs=jobs, on_image=on_image)
             fitted = fit_mode(said, parts, meaning=plan.meaning)
-            write_bundle(_with_mode(base, plan, fitted.part, checks, learnt, first=first), draft)
+            familiarity = fit_familiarity(features, said.groups, draft)
+            description = _with_mode(base, plan, fitted.part, checks, learnt, first=first)
+            write_bundle(description.model_copy(update={"familiarity": familiarity}), draft)
             _drop_unused(draft)
             Bundle.load(draft)
             draft.rename(out)
@@ -116,7 +119,7 @@ def ask_members(
     split: str = "val",
     jobs: int = 2,
     on_image: OnImage = lambda _done, _all: None,
-) -> MemberAnswers:
+) -> tuple[MemberAnswers, NDArray[np.float32]]:
     """What the members of a mode say of the images of a split, each on its whole way from file to answer.
 
     Args:
@@ -127,6 +130,9 @@ def ask_members(
         jobs: Images at once.
         on_image: Called on the way.
 
+    Returns:
+        What they say of N images, and the encoder's features of these, `[N, F]`.
+
     Raises:
         ValueError: If no image is left.
     """
@@ -135,20 +141,24 @@ def ask_members(
     chosen = [record for record in records if record.split == split and task.label(record) is not None]
     analyzer = Analyzer(bundle, mode=mode, streams=jobs)
 
-    def ask(record: Record) -> NDArray[np.float64] | None:
+    def ask(record: Record) -> tuple[NDArray[np.float64] | None, NDArray[np.float32] | None]:
         try:
-            return analyzer.analyze(record.path).members
+            outcome = analyzer.analyze(record.path)
         except ImageError:
-            return None
+            return None, None
+        return outcome.members, outcome.feature
 
     answers: list[tuple[Record, NDArray[np.float64]]] = []
+    features: list[NDArray[np.float32]] = []
     with ThreadPoolExecutor(jobs) as pool:
-        for number, (record, said) in enumerate(zip(chosen, pool.map(ask, chosen), strict=True), 1):
-            answers += [(record, said)] if said is not None else []
+        for number, (record, (said, feature)) in enumerate(zip(chosen, pool.map(ask, chosen), strict=True), 1):
+            if said is not None and feature is not None:
+                answers.append((record, said))
+                features.append(feature)
             on_image(number, len(chosen))
     if not answers:
         raise ValueError(f"the manifest has no image with a diagnosis in the split {split} to fit on")
-    return MemberAnswers(
+    members = MemberAnswers(
         members=part.fusion.members,
         crops=part.fusion.crops,
         classes=part.fusion.classes,
@@ -156,6 +166,7 @@ def ask_members(
         labels=np.array([task.label(record) for record, _ in answers], np.int64),
         groups=[f"{record.source}/{record.group_id}" for record, _ in answers],
     )
+    return members, np.stack(features)
 
 
 def _write_networks(

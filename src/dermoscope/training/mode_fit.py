@@ -11,6 +11,7 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import StratifiedGroupKFold
 
 from dermoscope import taxonomy
+from dermoscope.abstention import member_disagreement
 from dermoscope.bundle_parts import AbstentionPart, ConformalPart, ModePart, OperatingPoint
 from dermoscope.ensemble.ensemble import Ensemble, EnsembleDescription, Rule
 from dermoscope.evaluation import conformal
@@ -24,6 +25,9 @@ COVERAGE = 0.9
 SENSITIVITIES = (0.9, 0.95)
 MOST_WITHHELD = 0.2
 """Share of the validation images from which on too many answers would be withheld."""
+
+AGREEING = 0.98
+"""Share of the validation images on which members do not contradict each other."""
 
 _FOLDS = 5
 _FEWEST = 10
@@ -147,7 +151,10 @@ def fit_mode(
             class_conditional=sets.class_conditional,
             images=tuple(sets.calibration_images.tolist()),
         ),
-        abstention=AbstentionPart(largest_set=_largest_set(sets.sets(probabilities).sum(axis=1))),
+        abstention=AbstentionPart(
+            most_disagreement=_most_disagreement(said.probabilities),
+            largest_set=_largest_set(sets.sets(probabilities).sum(axis=1)),
+        ),
     )
     return FittedMode(part, losses, probabilities)
 
@@ -164,6 +171,13 @@ def _largest_set(sizes: NDArray[np.integer]) -> int:
         if np.mean((sizes > limit) | (sizes == 0)) <= MOST_WITHHELD:
             return limit
     return max(1, int(sizes.max()))
+
+
+def _most_disagreement(said: NDArray[np.float64]) -> float | None:
+    """How far members and crops `[M, C, N, K]` may be apart; a single voice contradicts nobody."""
+    if said.shape[0] * said.shape[1] == 1:
+        return None
+    return round(float(np.quantile(member_disagreement(said), AGREEING)), 4)
 
 
 def _point(score: NDArray[np.float64], positive: NDArray[np.bool_], sensitivity: float, what: str) -> OperatingPoint:

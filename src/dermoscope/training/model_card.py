@@ -40,6 +40,7 @@ which lesion group ({groups}); which diagnosis ({classes}); and how likely is ma
 the definition `{heads.malignancy_definition}`. {_masks(description)}
 
 - Gate: {description.gate.point.meaning} (threshold {description.gate.point.threshold:.4f}).
+{_familiarity(description)}\
 - Malignancy: {heads.malignancy_point.meaning} (threshold {heads.malignancy_point.threshold:.4f}).
 - The malignancy risk is calibrated on validation lesions at the class frequencies of HAM10000. Where malignant lesions
   are rarer, it is too high. Group and diagnosis probabilities speak of equally frequent classes.
@@ -109,7 +110,20 @@ def _modes(description: BundleDescription) -> str:
             lines += [f"  Prediction sets hold the true diagnosis in {mode.conformal.coverage:.0%} of such images."]
         if mode.abstention and mode.abstention.largest_set:
             lines += [f"  It withholds the answer where more than {mode.abstention.largest_set} diagnoses remain."]
+        if mode.abstention and mode.abstention.most_disagreement:
+            apart = mode.abstention.most_disagreement
+            lines += [f"  So it does where members differ by more than {apart:.2f} (mean total variation distance)."]
     return "\n".join([*lines, "", ""])
+
+
+def _familiarity(description: BundleDescription) -> str:
+    part = description.familiarity
+    if part is None:
+        return ""
+    return (
+        "- Out of distribution: the Mahalanobis distance of the feature from those of held-out images withholds the\n"
+        f"  answer above {part.limit:.4f}; {part.meaning}.\n"
+    )
 
 
 def _masks(description: BundleDescription) -> str:
