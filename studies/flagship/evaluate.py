@@ -3,30 +3,30 @@
     python studies/flagship/evaluate.py --run runs/flagship --bundle my-bundle --mode best \
         --json studies/flagship/results.json
 
-Runs the batch over `test-ham10000.csv` and `test-isic2017.csv` as a user would (it resumes), then reads its lines.
-Every number has a 95 % interval over lesions. Malignancy is the bundle's definition; in ISIC 2017, which names
-melanoma, seborrheic keratosis and nevus alone, melanoma is all of it. Images are answered with their most probable
-diagnosis in a world of equally frequent diagnoses, as balanced accuracy asks for; certainty is that diagnosis'
-probability.
+Runs the batch over `test-ham10000.csv` and `test-isic2017.csv` as a user would (it resumes), then reads its lines;
+`finish.py` puts the numbers into the bundle. Every number has a 95 % interval over lesions. Malignancy is the bundle's
+definition; in ISIC 2017, which names melanoma, seborrheic keratosis and nevus alone, melanoma is all of it. Images are
+answered with their most probable diagnosis in a world of equally frequent diagnoses, as balanced accuracy asks for;
+certainty is that diagnosis' probability.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+from answers import Diagnoses, Pair, ask
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from dermoscope.analysis import Analysis, Status
 from dermoscope.analyzer import load_analyzer
-from dermoscope.batch import analyze_batch
-from dermoscope.data.manifest import Record, read_manifest
+from dermoscope.data.manifest import read_manifest
 from dermoscope.evaluation.calibration import expected_calibration_error
 from dermoscope.evaluation.intervals import Estimate, grouped_bootstrap
+from dermoscope.evaluation.subgroups import AGE_BANDS, age_band, subgroup_rows
 from dermoscope.training.tasks import DEFAULT_TASKS, TASKS
 
 WITHHELD = 0.2
@@ -42,47 +42,33 @@ def main() -> None:
     arguments = parser.parse_args()
     analyzer = load_analyzer(arguments.bundle, mode=arguments.mode, streams=2)
     name = analyzer.mode or "heads"
-    found: dict[str, dict[str, list[float]]] = {}
+    found: dict[str, dict[str, dict[str, float]]] = {}
     for data, measure in (("ham10000", ham10000), ("isic2017", isic2017)):
         records = list(read_manifest(arguments.run / f"test-{data}.csv"))
-        out = arguments.run / f"test-{data}-{name}"
-        analyze_batch([str(record.path) for record in records], out, analyzer, jobs=2, pictures=False, masks=False)
-        pairs = answered(records, out)
+        pairs = ask(records, arguments.run / f"test-{data}-{name}", analyzer)
         print(f"\n{data}, {len(pairs):,} of {len(records):,} images, mode {name}\n\n| what | value |\n| --- | --- |")
         found[data] = {}
-        for what, estimate in measure(pairs):
+        for what, estimate in [*measure(pairs), *subgroups(pairs)]:
             print(f"| {what} | {estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f}) |", flush=True)
-            found[data][what] = [round(value, 4) for value in (estimate.value, estimate.low, estimate.high)]
+            numbers = {"value": estimate.value, "low": estimate.low, "high": estimate.high, "n": estimate.n}
+            found[data][what] = {number: round(value, 4) for number, value in numbers.items()}
     if arguments.json:
         kept = json.loads(arguments.json.read_text()) if arguments.json.exists() else {}
-        kept[name] = {"bundle": analyzer.bundle.fingerprint, **found}
+        kept[name] = found
         arguments.json.write_text(f"{json.dumps(kept, indent=1)}\n")
 
 
-def answered(records: Sequence[Record], out: Path) -> list[tuple[Record, Analysis]]:
-    """Every image that was analysed, with what was said of it."""
-    lines = (out / "results.jsonl").read_text(encoding="utf-8").splitlines()
-    said = {one.path: one for one in map(Analysis.model_validate_json, lines)}
-    pairs = [(record, said[str(record.path)]) for record in records]
-    return [(record, one) for record, one in pairs if one.status is Status.DONE]
-
-
-def ham10000(pairs: list[tuple[Record, Analysis]]) -> list[tuple[str, Estimate]]:
+def ham10000(pairs: list[Pair]) -> list[tuple[str, Estimate]]:
     """Seven diagnoses."""
     task = DEFAULT_TASKS["diagnosis"]
-    labels = np.array([task.label(record) for record, _ in pairs], np.int64)
-    odds = np.array([[one.diagnosis[code] for code in task.classes] for _, one in pairs])
-    right, sure = odds.argmax(axis=1) == labels, odds.max(axis=1)
-    groups = [record.group_id for record, _ in pairs]
-
-    def kept(rows: NDArray[np.intp]) -> NDArray[np.intp]:
-        return rows[np.argsort(-sure[rows], kind="stable")[: round((1 - WITHHELD) * len(rows))]]
+    seen = Diagnoses.of(pairs)
+    labels, groups = seen.labels, seen.groups
 
     def gain(rows: NDArray[np.intp]) -> float:
-        return balanced(labels, right, kept(rows)) - balanced(labels, right, rows)
+        return seen.balanced(seen.surest(rows, 1 - WITHHELD)) - seen.balanced(rows)
 
     table = [
-        ("balanced accuracy, seven diagnoses", grouped_bootstrap(lambda rows: balanced(labels, right, rows), groups)),
+        ("balanced accuracy, seven diagnoses", grouped_bootstrap(seen.balanced, groups)),
         ("gain of it where the least certain fifth is withheld", grouped_bootstrap(gain, groups)),
         *risks(pairs, labels == task.classes.index("MEL"), groups),
     ]
@@ -97,7 +83,7 @@ def ham10000(pairs: list[tuple[Record, Analysis]]) -> list[tuple[str, Estimate]]
     return table
 
 
-def isic2017(pairs: list[tuple[Record, Analysis]]) -> list[tuple[str, Estimate]]:
+def isic2017(pairs: list[Pair]) -> list[tuple[str, Estimate]]:
     """Melanoma, seborrheic keratosis, nevus: ranked by two probabilities, as in that challenge."""
     task = TASKS["isic2017"]
     truth = np.array([record.diagnosis for record, _ in pairs])
@@ -114,9 +100,7 @@ def isic2017(pairs: list[tuple[Record, Analysis]]) -> list[tuple[str, Estimate]]
     ]
 
 
-def risks(
-    pairs: list[tuple[Record, Analysis]], melanoma: NDArray[np.bool_], groups: list[str]
-) -> list[tuple[str, Estimate]]:
+def risks(pairs: list[Pair], melanoma: NDArray[np.bool_], groups: list[str]) -> list[tuple[str, Estimate]]:
     """What the malignancy risk and melanoma's part of it are worth."""
     task = DEFAULT_TASKS["malignancy"]
     malignant = np.array([task.label(record) == 1 for record, _ in pairs])
@@ -141,10 +125,26 @@ def risks(
     ]
 
 
-def balanced(labels: NDArray[np.int64], right: NDArray[np.bool_], rows: NDArray[np.intp]) -> float:
-    """Mean recall over the classes that some rows show."""
-    true = labels[rows]
-    return float(np.mean([right[rows][true == label].mean() for label in np.unique(true)]))
+def subgroups(pairs: list[Pair]) -> list[tuple[str, Estimate]]:
+    """Sensitivity and specificity by sex and age, where they are recorded."""
+    task = DEFAULT_TASKS["malignancy"]
+    answers = [one.malignancy for _, one in pairs if one.malignancy]
+    rows = subgroup_rows(
+        np.array([task.label(record) == 1 for record, _ in pairs]),
+        np.array([one.probability for one in answers]),
+        answers[0].threshold,
+        {"sex": [record.sex for record, _ in pairs], "age": [age_band(record.age) for record, _ in pairs]},
+        [record.group_id for record, _ in pairs],
+        orders={"age": AGE_BANDS},
+    )
+    return [
+        (f"{what} there, {row.attribute} {row.value}", share)
+        for part in rows.values()
+        for row in part
+        if not row.remark
+        for what, share in (("sensitivity", row.sensitivity), ("specificity", row.specificity))
+        if share
+    ]
 
 
 def auc(truth: NDArray[np.bool_], score: NDArray[np.float64]) -> Statistic:

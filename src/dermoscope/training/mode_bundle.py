@@ -36,8 +36,8 @@ OnImage = Callable[[int, int], None]
 """Called with the number of validation images that were looked at, and of all."""
 
 _GRAPH_NAME_DIGITS = 12
-_OF_ALL_MODES = ("gate", "share refused", "mask")
-"""What was measured of these holds whichever mode answers; all else was measured of what answered before."""
+_STILL_TRUE = ("gate", "share refused", "mask", "mode ")
+"""What was measured of these holds whichever mode answers first; all else was measured of what did so before."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +109,11 @@ def bundle_with_mode(
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return Bundle.load(out), fitted
+
+
+def metrics_of_mode(name: str) -> str:
+    """What the names of all metrics of a mode begin with."""
+    return f"mode {name}:"
 
 
 def ask_members(
@@ -233,7 +238,10 @@ def _with_mode(
         }
     )
     graphs = set(new.graphs)
-    measured = [one for one in old.metrics if not first or one.name.startswith(_OF_ALL_MODES)]
+    stale = metrics_of_mode(plan.name)
+    measured = [one for one in old.metrics if not one.name.startswith(stale)]
+    if first:
+        measured = [one for one in measured if one.name.startswith(_STILL_TRUE)]
     return new.model_copy(
         update={
             "graph_checks": tuple(check for check in (*old.graph_checks, *checks) if check.graph in graphs),
