@@ -37,16 +37,13 @@ def main() -> None:
     parser.add_argument("--figures", type=Path, help="a folder")
     arguments = parser.parse_args()
     analyzer = load_analyzer(arguments.bundle, mode=arguments.mode, streams=2)
+    run, mode = arguments.run, analyzer.mode
     ham10000, isic2017 = (
-        ask(
-            list(read_manifest(arguments.run / f"test-{data}.csv")),
-            arguments.run / f"test-{data}-{analyzer.mode}",
-            analyzer,
-        )
+        ask(list(read_manifest(run / f"test-{data}.csv")), run / f"test-{data}-{mode}", analyzer)
         for data in ("ham10000", "isic2017")
     )
     records = [r for r in read_manifest(arguments.strange) if r.split == "test" and r.source in STRANGE]
-    strange = ask(records, arguments.run / f"strange-{analyzer.mode}", analyzer)
+    strange = ask(records, run / f"strange-{mode}", analyzer)
     found = {
         "curve": curve(ham10000),
         "strange": refused(ham10000, isic2017, strange),
