@@ -1,0 +1,73 @@
+"""The surest wrong answers of a mode about HAM10000's held-out lesions: a table, and a sheet of pictures to look at.
+
+    python studies/flagship/failures.py --run runs/flagship --mode best --out runs/flagship/failures
+
+After evaluate.py. The sheet holds images of HAM10000 and stays in the run; ids in the table are the archive's own.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from pathlib import Path
+
+import cv2
+import numpy as np
+from answers import Diagnoses, Pair, ask
+
+from dermoscope.analyzer import load_analyzer
+from dermoscope.data.manifest import read_manifest
+from dermoscope.images import decode, side_by_side
+from dermoscope.training.tasks import DEFAULT_TASKS
+
+COLUMNS = 3
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", type=Path, default=Path("runs/flagship"))
+    parser.add_argument("--bundle", type=Path, help="by default the one inside the package")
+    parser.add_argument("--mode", help="by default its first")
+    parser.add_argument("--count", type=int, default=12)
+    parser.add_argument("--out", type=Path, required=True, help="a folder")
+    arguments = parser.parse_args()
+    analyzer = load_analyzer(arguments.bundle, mode=arguments.mode, streams=2)
+    records = list(read_manifest(arguments.run / "test-ham10000.csv"))
+    pairs = ask(records, arguments.run / f"test-ham10000-{analyzer.mode}", analyzer)
+    seen = Diagnoses.of(pairs)
+    codes = DEFAULT_TASKS["diagnosis"].classes
+    said = seen.odds.argmax(axis=1)
+    wrong = np.flatnonzero(~seen.right)
+    print("| true | said | images | of them withheld |\n| --- | --- | --- | --- |")
+    mistakes = Counter((codes[seen.labels[row]], codes[said[row]]) for row in wrong.tolist())
+    withheld = Counter((codes[seen.labels[row]], codes[said[row]]) for row in wrong.tolist() if pairs[row][1].abstained)
+    for (true, answer), count in mistakes.most_common(8):
+        print(f"| {true} | {answer} | {count} | {withheld[true, answer]} |")
+    answered = [row for row in wrong.tolist() if not pairs[row][1].abstained]
+    surest = sorted(answered, key=lambda row: -seen.sure[row])[: arguments.count]
+    print("\n| image | true | said | probability | malignancy risk | flagged |\n| --- | --- | --- | --- | --- | --- |")
+    for row in surest:
+        record, one = pairs[row]
+        assert one.malignancy
+        flagged = "yes" if one.malignancy.flagged else "no"
+        cells = (record.image_id, record.diagnosis, codes[said[row]], f"{seen.sure[row]:.2f}")
+        print(f"| {' | '.join(map(str, cells))} | {one.malignancy.probability:.2f} | {flagged} |")
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    sheet = arguments.out / f"surest-{analyzer.mode}.png"
+    cv2.imwrite(str(sheet), cv2.cvtColor(pictures([pairs[row] for row in surest]), cv2.COLOR_RGB2BGR))
+    print(f"\n{sheet}")
+
+
+def pictures(pairs: list[Pair]) -> np.ndarray:
+    """Image with its caption, `COLUMNS` in a row."""
+    tiles = []
+    for record, one in pairs:
+        rgb = cv2.resize(decode(record.path).rgb, (320, 240), interpolation=cv2.INTER_AREA)
+        tiles.append(side_by_side(rgb, title=f"{record.diagnosis} as {one.top_diagnosis}", side=320))
+    blank = np.full_like(tiles[0], 255)
+    tiles += [blank] * (-len(tiles) % COLUMNS)
+    return np.vstack([np.hstack(tiles[start : start + COLUMNS]) for start in range(0, len(tiles), COLUMNS)])
+
+
+if __name__ == "__main__":
+    main()
