@@ -169,9 +169,7 @@ class HeadsPart(_Record):
 class FamiliarityPart(_Record):
     """Whether the image is like those that the model was calibrated on: `feature` in, `distance` out.
 
-    The Mahalanobis distance to a single Gaussian around their features, divided by the square root of its dimensions.
-    Reference: Lee et al., A Simple Unified Framework for Detecting Out-of-Distribution Samples and Adversarial Attacks,
-    NeurIPS 2018, there with one Gaussian a class.
+    That is the Mahalanobis distance to a Gaussian around their features, over the root of its dimensions.
 
     Attributes:
         limit: Above this distance the answer is withheld.

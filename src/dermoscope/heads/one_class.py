@@ -33,18 +33,28 @@ class MahalanobisGate:
 
     def fit(self, train: FeatureSet, development: FeatureSet) -> Self:
         """Learn; the development set, of both classes, places the border."""
-        features = _of_class(train, self.inlier)
-        mean, std = standardisation(features, wanted=self.standardise)
-        fitted = LedoitWolf().fit(((torch.from_numpy(features) - mean) / std).double().numpy())
-        centre = torch.from_numpy(fitted.location_).float()
-        whitening = torch.linalg.cholesky(torch.from_numpy(fitted.precision_)).float()
-        self.module = MahalanobisHead(mean, std, self.inlier, centre, whitening)
+        self.module = gaussian_around(_of_class(train, self.inlier), self.inlier, standardise=self.standardise)
         _place_border(self.module, development)
         return self
 
     def predict_proba(self, features: NDArray[np.float32]) -> NDArray[np.float64]:
         """Probabilities `[N, 2]` of features `[N, F]`, for equally frequent classes."""
         return probabilities(self.module, features)
+
+
+def gaussian_around(features: NDArray[np.float32], inlier: int = 0, *, standardise: bool = True) -> MahalanobisHead:
+    """The distance from features `[N, F]`, its border not yet placed.
+
+    Args:
+        features: Those of the inliers.
+        inlier: Their class, 0 or 1.
+        standardise: Whether features are standardised first.
+    """
+    mean, std = standardisation(features, wanted=standardise)
+    fitted = LedoitWolf().fit(((torch.from_numpy(features) - mean) / std).double().numpy())
+    centre = torch.from_numpy(fitted.location_).float()
+    whitening = torch.linalg.cholesky(torch.from_numpy(fitted.precision_)).float()
+    return MahalanobisHead(mean, std, inlier, centre, whitening)
 
 
 class NeighbourDistanceGate:

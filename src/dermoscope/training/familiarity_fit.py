@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.covariance import LedoitWolf
 from sklearn.model_selection import GroupKFold
 from torch import Tensor, nn
 
 from dermoscope.bundle_parts import FamiliarityPart
 from dermoscope.familiarity import INPUT, OUTPUT
+from dermoscope.heads.one_class import gaussian_around
+from dermoscope.heads.outliers import MahalanobisHead
 from dermoscope.training.onnx_graph import export_onnx
 
 GRAPH = "familiarity.onnx"
@@ -24,37 +24,7 @@ FAMILIAR = 0.99
 _FOLDS = 5
 
 
-@dataclass(frozen=True, eq=False)
-class FeatureGaussian:
-    """A Gaussian around features.
-
-    The correlations are shrunk towards none, as images are few for their number.
-    Reference: Ledoit and Wolf, A Well-Conditioned Estimator for Large-Dimensional Covariance Matrices, 2004.
-
-    Attributes:
-        mean: `[F]`.
-        whitening: `[F, F]`; makes a feature without its mean one whose components are uncorrelated, of variance 1.
-    """
-
-    mean: NDArray[np.float64]
-    whitening: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, features: NDArray[np.floating]) -> FeatureGaussian:
-        """The one around features `[N, F]`."""
-        exact = features.astype(np.float64)
-        mean, spread = exact.mean(axis=0), exact.std(axis=0)
-        spread[spread == 0] = 1.0
-        precision = LedoitWolf(assume_centered=True).fit((exact - mean) / spread).precision_
-        return cls(mean, np.linalg.cholesky(precision) / spread[:, None])
-
-    def distances(self, features: NDArray[np.floating]) -> NDArray[np.float64]:
-        """`[N]`: about 1 for a feature `[N, F]` that the Gaussian has drawn, whatever F is."""
-        white = (features - self.mean) @ self.whitening
-        return np.asarray(np.sqrt(np.square(white).mean(axis=1)), np.float64)
-
-
-def fit_familiarity(features: NDArray[np.floating], groups: Sequence[str], folder: Path) -> FamiliarityPart:
+def fit_familiarity(features: NDArray[np.float32], groups: Sequence[str], folder: Path) -> FamiliarityPart:
     """Write the graph that measures distances, and set the limit by folds that keep lesions whole.
 
     Args:
@@ -70,8 +40,8 @@ def fit_familiarity(features: NDArray[np.floating], groups: Sequence[str], folde
     """
     apart = np.zeros(len(features))
     for learnt, held in GroupKFold(_FOLDS).split(features, groups=groups):
-        apart[held] = FeatureGaussian.of(features[learnt]).distances(features[held])
-    module = _Distance(FeatureGaussian.of(features))
+        apart[held] = distances(gaussian_around(features[learnt]), features[held])
+    module = _Distance(gaussian_around(features))
     example = {INPUT: torch.rand(2, features.shape[1])}
     export_onnx(module, example, (OUTPUT,), folder / GRAPH, dynamic={INPUT: {0: "images"}}, half_weights=False)
     return FamiliarityPart(
@@ -81,17 +51,19 @@ def fit_familiarity(features: NDArray[np.floating], groups: Sequence[str], folde
     )
 
 
+def distances(gaussian: MahalanobisHead, features: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`[N]`: about 1 for a feature `[N, F]` like those of the Gaussian."""
+    with torch.inference_mode():
+        return np.asarray(gaussian.distance(torch.from_numpy(features)).numpy(), np.float32)
+
+
 class _Distance(nn.Module):
-    """`FeatureGaussian.distances` as a graph."""
+    """The distance as a graph."""
 
-    mean: Tensor
-    whitening: Tensor
-
-    def __init__(self, gaussian: FeatureGaussian) -> None:
+    def __init__(self, gaussian: MahalanobisHead) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.from_numpy(gaussian.mean).float())
-        self.register_buffer("whitening", torch.from_numpy(gaussian.whitening).float())
+        self.gaussian = gaussian
 
     def forward(self, feature: Tensor) -> Tensor:
         """Distances `[N]` of features `[N, F]`."""
-        return ((feature - self.mean) @ self.whitening).square().mean(dim=1).sqrt()
+        return self.gaussian.distance(feature)
