@@ -2,7 +2,8 @@
 
     python benchmarks/worker.py SIDE WEIGHTS
 
-SIDE is `dermoscope-auto`, `dermoscope-float32`, `torch-112` or `torch-256`. Every line on standard input is a request:
+SIDE is `dermoscope-auto`, `dermoscope-float32`, a mode such as `dermoscope-fast`, `torch-112`, `torch-256`, `timm` or
+`sklesion`. Every line on standard input is a request:
 `one PATH` analyses one image, `folder PATH OUT` a folder. Every answer is a line of JSON.
 """
 
@@ -19,12 +20,22 @@ Analyze = Callable[[Path, Path | None], dict[str, float]]
 
 def main() -> None:
     side, weights = sys.argv[1], Path(sys.argv[2])
-    analyze = _torch(side, weights) if side.startswith("torch-") else _dermoscope(side)
+    analyze = _side(side, weights)
     print(json.dumps({"ready": side}), flush=True)
     for line in sys.stdin:
         verb, *paths = json.loads(line)
         answer = analyze(Path(paths[0]), None) if verb == "one" else _folder(analyze, Path(paths[0]), Path(paths[1]))
         print(json.dumps(answer), flush=True)
+
+
+def _side(side: str, weights: Path) -> Analyze:
+    if side.startswith("torch-"):
+        return _torch(side, weights)
+    if side.startswith("dermoscope-"):
+        return _dermoscope(side.removeprefix("dermoscope-"))
+    from peer_sides import sklesion_script, timm_script
+
+    return {"timm": timm_script, "sklesion": sklesion_script}[side]()
 
 
 def _folder(analyze: Analyze, folder: Path, out: Path) -> dict[str, float]:
@@ -45,7 +56,10 @@ def _torch(side: str, weights: Path) -> Analyze:
 def _dermoscope(side: str) -> Analyze:
     from dermoscope.analyzer import load_analyzer
 
-    analyzer = load_analyzer(precision="float32" if side.endswith("float32") else "auto")
+    if side in ("auto", "float32"):
+        analyzer = load_analyzer(precision="float32" if side == "float32" else "auto")
+    else:
+        analyzer = load_analyzer(mode=side)
     return lambda path, _mask_path: analyzer.analyze(path).analysis.timings_ms
 
 
