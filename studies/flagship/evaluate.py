@@ -113,7 +113,7 @@ def risks(pairs: list[Pair], melanoma: NDArray[np.bool_], groups: list[str]) -> 
     others = [group for group, is_in in zip(groups, malignant.tolist(), strict=True) if not is_in]
 
     def error(rows: NDArray[np.intp]) -> float:
-        return expected_calibration_error(risk[rows], malignant[rows])
+        return expected_calibration_error(malignant[rows], risk[rows])
 
     return [
         ("AUC, melanoma", grouped_bootstrap(auc(melanoma, p_melanoma), groups)),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 from dermoscope.bundle import Bundle
@@ -16,6 +17,7 @@ from dermoscope.bundle_parts import Metric
 from dermoscope.training.export import write_bundle
 from dermoscope.training.mode_bundle import metrics_of_mode
 
+LICENCE = "CC BY-NC 4.0 (trained on images of HAM10000 and of ISIC 2017 and 2018); encoder: Apache-2.0"
 DATA = {"ham10000": "HAM10000, held-out lesions", "isic2017": "ISIC 2017, official test images"}
 
 
@@ -23,8 +25,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bundle", type=Path, required=True)
     parser.add_argument("--results", type=Path, required=True, help="JSON that evaluate.py wrote")
+    parser.add_argument("--version", help="of the bundle from now on; it is created today then")
     arguments = parser.parse_args()
     description = Bundle.load(arguments.bundle).description
+    if arguments.version:
+        today = datetime.now(UTC).date().isoformat()
+        description = description.model_copy(
+            update={"version": arguments.version, "created": today, "licence": LICENCE}
+        )
     metrics = list(description.metrics)
     for mode, found in json.loads(arguments.results.read_text()).items():
         metrics = [metric for metric in metrics if not metric.name.startswith(metrics_of_mode(mode))]

@@ -134,6 +134,9 @@ def train(
             _refuse({"--store": store, "--encoder": encoder}, "is for recipes of heads")
             if weights is None:
                 raise _without_weights(_network_of(chosen))
+            from dermoscope.training.large_buffers import keep_large_buffers
+
+            keep_large_buffers()
             cache = cache or out / "cache"
             if isinstance(chosen, MaskRecipe):
                 from dermoscope.cli.train_masks import order_masks

@@ -5,6 +5,7 @@ Every rule runs over the first axis of `[M, ..., K]`, M members and K classes, a
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Annotated, Self
 
@@ -157,6 +158,7 @@ class Stacking(BaseModel):
             ValueError: If the arrays do not belong together, a row is no distribution, a label is out of range, or the
                 lesions cannot be dealt into parts so that all classes are in all but each part.
         """
+        from sklearn.exceptions import ConvergenceWarning
         from sklearn.linear_model import LogisticRegression
         from sklearn.metrics import log_loss
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
@@ -174,7 +176,10 @@ class Stacking(BaseModel):
         splits = _folds(labels, np.asarray(lesions), classes or tuple(map(str, range(count))), folds)
 
         def learnt(strength: float, rows: NDArray[np.intp]) -> LogisticRegression:
-            return LogisticRegression(C=strength, max_iter=_ITERATIONS).fit(features[rows], labels[rows])
+            with warnings.catch_warnings():
+                # With hardly any penalty the last digits may be missing; the held-out loss judges what is there.
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                return LogisticRegression(C=strength, max_iter=_ITERATIONS).fit(features[rows], labels[rows])
 
         def held_out_loss(strength: float) -> float:
             losses = [
