@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
     copy = tmp_path / "bundle"
     copy.mkdir()
     shutil.copy(DEFAULT.folder / "bundle.json", copy)
-    for name in ("encoder.onnx", "decoder.onnx", "mask_network.onnx", "gate.onnx", "heads.onnx", "README.md"):
+    for name in (*DEFAULT.description.graphs, "README.md"):
         (copy / name).write_bytes(name.encode() * 10)
     write_sums(copy)
     return copy
@@ -41,7 +41,7 @@ def test_a_sound_bundle_loads(folder: Path) -> None:
     bundle = Bundle.load(folder)
     assert bundle.description == DEFAULT.description
     assert bundle.folder == folder
-    assert bundle.name == "dermoscope-default 0.1.0"
+    assert bundle.name == "dermoscope-default 0.2.0"
     assert bundle.graph_path(bundle.description.decoder) == folder / "decoder.onnx"
     assert bundle.size_bytes == sum(path.stat().st_size for path in folder.iterdir())
 
@@ -152,8 +152,9 @@ def test_an_oversized_description_is_not_read(folder: Path) -> None:
     ],
 )
 def test_a_wrong_line_of_sums_is_named(line: str, folder: Path) -> None:
-    (folder / SUMS).write_text((folder / SUMS).read_text() + line + "\n")
-    with pytest.raises(BundleError, match=r"SHA256SUMS, line 8: "):
+    before = (folder / SUMS).read_text()
+    (folder / SUMS).write_text(before + line + "\n")
+    with pytest.raises(BundleError, match=rf"SHA256SUMS, line {len(before.splitlines()) + 1}: "):
         Bundle.load(folder)
 
 
@@ -190,7 +191,7 @@ def test_describe_is_plain_json() -> None:
 
 
 def test_the_shipped_bundle_is_small() -> None:
-    assert DEFAULT.size_bytes <= 50_000_000
+    assert DEFAULT.size_bytes <= 64_000_000
 
 
 @pytest.mark.parametrize(

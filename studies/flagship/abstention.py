@@ -20,6 +20,7 @@ from sklearn.metrics import roc_auc_score
 
 from dermoscope.analysis import Analysis
 from dermoscope.analyzer import load_analyzer
+from dermoscope.bundle_parts import ModePart
 from dermoscope.data.manifest import read_manifest
 from dermoscope.evaluation.intervals import grouped_bootstrap
 
@@ -38,6 +39,8 @@ def main() -> None:
     arguments = parser.parse_args()
     analyzer = load_analyzer(arguments.bundle, mode=arguments.mode, streams=2)
     run, mode = arguments.run, analyzer.mode
+    _, part = analyzer.bundle.mode(mode)
+    assert part
     ham10000, isic2017 = (
         ask(list(read_manifest(run / f"test-{data}.csv")), run / f"test-{data}-{mode}", analyzer)
         for data in ("ham10000", "isic2017")
@@ -45,7 +48,7 @@ def main() -> None:
     records = [r for r in read_manifest(arguments.strange) if r.split == "test" and r.source in STRANGE]
     strange = ask(records, run / f"strange-{mode}", analyzer)
     found = {
-        "curve": curve(ham10000),
+        "curve": curve(ham10000, part),
         "strange": refused(ham10000, isic2017, strange),
         "reasons": reasons(ham10000, isic2017),
     }
@@ -58,9 +61,9 @@ def main() -> None:
         draw(found, arguments.figures / f"risk-coverage-{mode}.png")
 
 
-def curve(pairs: list[Pair]) -> dict[str, list[float] | dict[str, float]]:
+def curve(pairs: list[Pair], mode: ModePart) -> dict[str, list[float] | dict[str, float]]:
     """Balanced accuracy where only the surest images are answered, and where those are that the model answers."""
-    seen = Diagnoses.of(pairs)
+    seen = Diagnoses.of(pairs, mode)
     points = [
         grouped_bootstrap(lambda rows, c=c: seen.balanced(seen.surest(rows, c)), seen.groups)
         for c in COVERAGES.tolist()

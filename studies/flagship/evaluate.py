@@ -6,8 +6,7 @@
 Runs the batch over `test-ham10000.csv` and `test-isic2017.csv` as a user would (it resumes), then reads its lines;
 `finish.py` puts the numbers into the bundle. Every number has a 95 % interval over lesions. Malignancy is the bundle's
 definition; in ISIC 2017, which names melanoma, seborrheic keratosis and nevus alone, melanoma is all of it. Images are
-answered with their most probable diagnosis in a world of equally frequent diagnoses, as balanced accuracy asks for;
-certainty is that diagnosis' probability.
+answered with their most probable diagnosis in a world of equally frequent diagnoses, as balanced accuracy asks for.
 """
 
 from __future__ import annotations
@@ -23,10 +22,11 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from dermoscope.analyzer import load_analyzer
+from dermoscope.bundle_parts import ModePart
 from dermoscope.data.manifest import read_manifest
 from dermoscope.evaluation.calibration import expected_calibration_error
 from dermoscope.evaluation.intervals import Estimate, grouped_bootstrap
-from dermoscope.evaluation.subgroups import AGE_BANDS, age_band, subgroup_rows
+from dermoscope.evaluation.subgroups import AGE_BANDS, UNKNOWN, age_band, subgroup_rows
 from dermoscope.training.tasks import DEFAULT_TASKS, TASKS
 
 WITHHELD = 0.2
@@ -41,14 +41,16 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="a file that the numbers are added to")
     arguments = parser.parse_args()
     analyzer = load_analyzer(arguments.bundle, mode=arguments.mode, streams=2)
-    name = analyzer.mode or "heads"
+    name, mode = analyzer.bundle.mode(arguments.mode)
+    if mode is None:
+        raise SystemExit("this bundle has no modes")
     found: dict[str, dict[str, dict[str, float]]] = {}
     for data, measure in (("ham10000", ham10000), ("isic2017", isic2017)):
         records = list(read_manifest(arguments.run / f"test-{data}.csv"))
         pairs = ask(records, arguments.run / f"test-{data}-{name}", analyzer)
         print(f"\n{data}, {len(pairs):,} of {len(records):,} images, mode {name}\n\n| what | value |\n| --- | --- |")
         found[data] = {}
-        for what, estimate in [*measure(pairs), *subgroups(pairs)]:
+        for what, estimate in [*measure(pairs, mode), *subgroups(pairs)]:
             print(f"| {what} | {estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f}) |", flush=True)
             numbers = {"value": estimate.value, "low": estimate.low, "high": estimate.high, "n": estimate.n}
             found[data][what] = {number: round(value, 4) for number, value in numbers.items()}
@@ -58,10 +60,10 @@ def main() -> None:
         arguments.json.write_text(f"{json.dumps(kept, indent=1)}\n")
 
 
-def ham10000(pairs: list[Pair]) -> list[tuple[str, Estimate]]:
+def ham10000(pairs: list[Pair], mode: ModePart) -> list[tuple[str, Estimate]]:
     """Seven diagnoses."""
     task = DEFAULT_TASKS["diagnosis"]
-    seen = Diagnoses.of(pairs)
+    seen = Diagnoses.of(pairs, mode)
     labels, groups = seen.labels, seen.groups
 
     def gain(rows: NDArray[np.intp]) -> float:
@@ -83,18 +85,26 @@ def ham10000(pairs: list[Pair]) -> list[tuple[str, Estimate]]:
     return table
 
 
-def isic2017(pairs: list[Pair]) -> list[tuple[str, Estimate]]:
-    """Melanoma, seborrheic keratosis, nevus: ranked by two probabilities, as in that challenge."""
+def isic2017(pairs: list[Pair], mode: ModePart) -> list[tuple[str, Estimate]]:  # noqa: ARG001 - as ham10000
+    """Melanoma, seborrheic keratosis, nevus: ranked by two probabilities, as in that challenge.
+
+    Melanoma is ranked by its odds, were all equally frequent, and by `p_melanoma`, its part of the risk.
+    """
     task = TASKS["isic2017"]
     truth = np.array([record.diagnosis for record, _ in pairs])
     groups = [record.group_id for record, _ in pairs]
+    p_melanoma = np.array([one.p_melanoma or 0.0 for _, one in pairs])
     scores = {code: np.array([one.diagnosis[code] for _, one in pairs]) for code in task.ranked}
 
     def mean_auc(rows: NDArray[np.intp]) -> float:
         return float(np.mean([auc(truth == code, scores[code])(rows) for code in task.ranked]))
 
+    def by_risk(rows: NDArray[np.intp]) -> float:
+        return float(np.mean([auc(truth == "MEL", p_melanoma)(rows), auc(truth == "BKL", scores["BKL"])(rows)]))
+
     return [
-        ("mean AUC", grouped_bootstrap(mean_auc, groups)),
+        ("mean AUC, by the odds", grouped_bootstrap(mean_auc, groups)),
+        ("mean AUC, melanoma by p_melanoma", grouped_bootstrap(by_risk, groups)),
         *[(f"AUC, {c}", grouped_bootstrap(auc(truth == c, scores[c]), groups)) for c in task.ranked],
         *risks(pairs, truth == "MEL", groups),
     ]
@@ -120,8 +130,8 @@ def risks(pairs: list[Pair], melanoma: NDArray[np.bool_], groups: list[str]) -> 
         (f"AUC, malignancy ({definition})", grouped_bootstrap(auc(malignant, risk), groups)),
         ("expected calibration error, malignancy", grouped_bootstrap(error, groups)),
         ("mean risk minus share of malignant", grouped_bootstrap(mean(risk - malignant), groups)),
-        (f"sensitivity, {answers[0].operating_point}", grouped_bootstrap(mean(flagged[malignant]), own)),
-        ("specificity there", grouped_bootstrap(mean(~flagged[~malignant]), others)),
+        ("sensitivity at the operating point", grouped_bootstrap(mean(flagged[malignant]), own)),
+        ("specificity at the operating point", grouped_bootstrap(mean(~flagged[~malignant]), others)),
     ]
 
 
@@ -138,10 +148,10 @@ def subgroups(pairs: list[Pair]) -> list[tuple[str, Estimate]]:
         orders={"age": AGE_BANDS},
     )
     return [
-        (f"{what} there, {row.attribute} {row.value}", share)
+        (f"{what} at the operating point, {row.attribute} {row.value}", share)
         for part in rows.values()
         for row in part
-        if not row.remark
+        if not row.remark and row.value != UNKNOWN
         for what, share in (("sensitivity", row.sensitivity), ("specificity", row.specificity))
         if share
     ]

@@ -34,7 +34,9 @@ def main() -> None:
     analyzer = load_analyzer(arguments.bundle, mode=arguments.mode, streams=2)
     records = list(read_manifest(arguments.run / "test-ham10000.csv"))
     pairs = ask(records, arguments.run / f"test-ham10000-{analyzer.mode}", analyzer)
-    seen = Diagnoses.of(pairs)
+    _, mode = analyzer.bundle.mode(arguments.mode)
+    assert mode
+    seen = Diagnoses.of(pairs, mode)
     codes = DEFAULT_TASKS["diagnosis"].classes
     said = seen.odds.argmax(axis=1)
     wrong = np.flatnonzero(~seen.right)

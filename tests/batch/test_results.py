@@ -33,6 +33,7 @@ COLUMNS = """
     p_malignant malignancy_definition p_melanoma abstained abstain_reason
     mask mask_confidence area_fraction flagged malignancy_threshold quality width height bundle
     asymmetry border_irregularity colours diameter_px diameter_mm cut_by_border
+    out_of_distribution
 """.split()  # noqa: SIM905
 
 

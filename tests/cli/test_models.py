@@ -169,7 +169,7 @@ def test_show_prints_the_card(capsys: pytest.CaptureFixture[str]) -> None:
     bundle = Bundle.default()
     assert bundle.fingerprint in shown
     assert "not a medical device" in shown.lower()
-    assert "malignancy AUC" in shown
+    assert "mode best:" in shown
 
 
 def test_show_gives_the_description_to_scripts(capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,7 +18,7 @@ FEATURES = 24
 def drawn(images: int, seed: int) -> NDArray[np.float32]:
     """Features of very different scales that depend on each other."""
     mixing = np.random.default_rng(0).normal(size=(FEATURES, FEATURES)) * np.logspace(-2, 1, FEATURES)
-    return np.float32(3 + np.random.default_rng(seed).normal(size=(images, FEATURES)) @ mixing)
+    return (3 + np.random.default_rng(seed).normal(size=(images, FEATURES)) @ mixing).astype(np.float32)
 
 
 def test_the_limit_holds_on_images_it_was_not_set_on(tmp_path: Path) -> None:

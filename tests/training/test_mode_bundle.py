@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from dermoscope.cli import main
 from dermoscope.data.manifest import Record, write_manifest
 from dermoscope.encoders.inputs import InputContract
 from dermoscope.training.cam_description import DESCRIPTION_NAME, MODEL_NAME, CAMModelDescription
+from dermoscope.training.export import write_bundle
 from dermoscope.training.mode_bundle import ask_members
 from dermoscope.training.recipes.cams import CropsPart
 
@@ -64,7 +66,26 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
             Record(image_id=path.stem, path=path, diagnosis=code, source="here", lesion_id=path.stem, split="val")
         )
     write_manifest(records, folder / "manifest.csv")
+    write_bare(folder / "bare")
     return folder
+
+
+def write_bare(folder: Path) -> None:
+    """The shipped bundle without its modes, and with a number that was measured of its heads."""
+    shutil.copytree(
+        Bundle.default().folder, folder, ignore=shutil.ignore_patterns("network-*.onnx", "familiarity.onnx")
+    )
+    old = Bundle.default().description
+    checks = tuple(check for check in old.graph_checks if not check.graph.startswith("network-"))
+    metrics = tuple(metric for metric in old.metrics if not metric.name.startswith("mode "))
+    measured = metrics[0].model_copy(update={"name": "melanoma AUC"})
+    changes: dict[str, object] = {
+        "modes": {},
+        "familiarity": None,
+        "graph_checks": checks,
+        "metrics": (*metrics, measured),
+    }
+    write_bundle(old.model_copy(update=changes), folder)
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +94,7 @@ def made(world: Path) -> Path:
     run, manifest = str(world / "run"), str(world / "manifest.csv")
     image = str(world / "image-0.png")
     arguments = ["export", run, "--mode", "best", "--manifest", manifest, "--out", str(out), "--images", image]
+    arguments += ["--bundle", str(world / "bare")]
     assert main(arguments) == 0
     return out
 

@@ -132,7 +132,8 @@ def _changed(
         update={
             **changes,
             "name": name or f"{old.name}-{trained.recipe}",
-            "metrics": tuple(metric for metric in old.metrics if not metric.name.startswith("mask ")),
+            # The crops of a mode lie around the mask: what it said before, it no longer says.
+            "metrics": tuple(metric for metric in old.metrics if not metric.name.startswith(("mask ", "mode "))),
             "graph_checks": (*kept, *checks),
             "training_data": tuple(data),
             "provenance": {k: v for k, v in old.provenance.items() if k not in titles} | {title: made},

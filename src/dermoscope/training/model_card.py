@@ -52,7 +52,7 @@ the definition `{heads.malignancy_definition}`. {_masks(description)}
 ## How well it does
 
 Each number has a 95 % bootstrap interval grouped by lesion. How often the images behind it were looked at while
-choosing stands in `studies/main-job/RESULTS.md`.
+choosing stands in `studies/main-job/RESULTS.md`, and for modes in `studies/flagship/RESULTS.md`.
 
 | what | value | n | on |
 | --- | --- | --- | --- |
@@ -66,6 +66,7 @@ Commands:
 
 - Trained on images of mostly light skin from Austria, Australia and the archive of ISIC; nothing is known about others.
 - `AKIEC` joins actinic keratoses and squamous cell carcinomas, as HAM10000 does.
+- Where modes are wrong, with the ids of the surest mistakes, stands in `studies/flagship/RESULTS.md`.
 - Images with two or more lesions get one mask. Lesions that fill the frame have poor masks.
 - The gate knows photographs and textures. It has not been shown clinical (non-dermoscopic) photographs of lesions.
 
@@ -109,7 +110,8 @@ def _modes(description: BundleDescription) -> str:
         if mode.conformal:
             lines += [f"  Prediction sets hold the true diagnosis in {mode.conformal.coverage:.0%} of such images."]
         if mode.abstention and mode.abstention.largest_set:
-            lines += [f"  It withholds the answer where more than {mode.abstention.largest_set} diagnoses remain."]
+            limit = mode.abstention.largest_set
+            lines += [f"  It withholds the answer where the prediction set holds more than {limit}, or none."]
         if mode.abstention and mode.abstention.most_disagreement:
             apart = mode.abstention.most_disagreement
             lines += [f"  So it does where members differ by more than {apart:.2f} (mean total variation distance)."]

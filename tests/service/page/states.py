@@ -64,12 +64,12 @@ def dropping(page: Page) -> None:
 
 def analysing(page: Page) -> None:
     page.route(ANALYSES, lambda _route: None)  # never answered
-    steps.choose(page, steps.BELOW, steps.FLAGGED, steps.NOT_SKIN)
+    steps.choose(page, steps.SEVERAL_COLOURS, steps.FLAGGED, steps.NOT_SKIN)
     expect(page.locator(".spinner").first).to_be_visible()
 
 
 def below(page: Page) -> None:
-    steps.answered(page, steps.BELOW)
+    steps.answered(page, steps.SEVERAL_COLOURS)
 
 
 def many(page: Page) -> None:
@@ -77,13 +77,13 @@ def many(page: Page) -> None:
 
 
 def flagged_with_evidence(page: Page) -> None:
-    steps.answered(page, steps.FLAGGED, steps.BELOW)
+    steps.answered(page, steps.FLAGGED, steps.SEVERAL_COLOURS)
     page.locator("#show-evidence").click()
     expect(page.locator(".evidence")).to_be_visible()
 
 
 def refined(page: Page) -> None:
-    steps.answered(page, steps.BELOW)
+    steps.answered(page, steps.SEVERAL_COLOURS)
     steps.tool(page, "lesion")
     steps.click_image(page, 250, 200)
     steps.tool(page, "background")
@@ -92,19 +92,19 @@ def refined(page: Page) -> None:
 
 
 def boxed(page: Page) -> None:
-    steps.answered(page, steps.BELOW)
+    steps.answered(page, steps.SEVERAL_COLOURS)
     steps.tool(page, "box")
     steps.drag_image(page, (150, 80), (300, 250), (410, 370))
 
 
 def painted(page: Page) -> None:
-    steps.answered(page, steps.BELOW)
+    steps.answered(page, steps.SEVERAL_COLOURS)
     steps.tool(page, "paint")
     steps.drag_image(page, (400, 200), (460, 220), (470, 260))
 
 
 def cross(page: Page) -> None:
-    steps.answered(page, steps.BELOW)
+    steps.answered(page, steps.SEVERAL_COLOURS)
     steps.tool(page, "lesion")
     page.locator("#stage").focus()
     page.keyboard.press("ArrowLeft")
@@ -121,12 +121,12 @@ def no_lesion(page: Page) -> None:
 def withheld(page: Page) -> None:
     reason = "the image is mostly frame"
     alter(page, abstained=True, abstain_reason=reason, quality=["blurred", "mostly frame"])
-    steps.answered(page, steps.BELOW)
+    steps.answered(page, steps.SEVERAL_COLOURS)
 
 
 def poor_quality(page: Page) -> None:
     alter(page, quality=["too small", "blurred", "under-exposed", "over-exposed"])
-    steps.answered(page, steps.BELOW)
+    steps.answered(page, steps.SEVERAL_COLOURS)
 
 
 def not_an_image(page: Page) -> None:
@@ -138,24 +138,24 @@ def not_an_image(page: Page) -> None:
 
 def too_large(page: Page) -> None:
     refuse(page, ANALYSES, 413, "file-too-large")
-    steps.answered(page, steps.BELOW)
+    steps.answered(page, steps.SEVERAL_COLOURS)
 
 
 def busy(page: Page) -> None:
     refuse(page, ANALYSES, 429, "busy", "the service is busy", retry_after=5)
-    steps.choose(page, steps.BELOW)
+    steps.choose(page, steps.SEVERAL_COLOURS)
     expect(page.locator(".outcome")).to_contain_text("busy")
 
 
 def offline(page: Page) -> None:
-    steps.answered(page, steps.BELOW)
+    steps.answered(page, steps.SEVERAL_COLOURS)
     page.route("**/v1/**", lambda route: route.abort())
     steps.choose(page, steps.FLAGGED)
     expect(page.locator(".offline")).to_be_visible()
 
 
 def refused_click(page: Page) -> None:
-    steps.answered(page, steps.BELOW)
+    steps.answered(page, steps.SEVERAL_COLOURS)
     refuse(page, "**/refine", 429, "busy", "the service is busy; try again in a few seconds", retry_after=3)
     steps.tool(page, "lesion")
     steps.click_image(page, 250, 200)
@@ -171,7 +171,7 @@ def report(page: Page) -> None:
 def tiff(page: Page) -> None:
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "microscope.tif"
-        with Image.open(steps.BELOW) as image:
+        with Image.open(steps.SEVERAL_COLOURS) as image:
             image.save(copy)
         steps.answered(page, copy)
     expect(page.locator(".picture")).to_have_attribute("src", re.compile("display"))
@@ -191,7 +191,7 @@ def history_empty(page: Page) -> None:
 
 
 def kept(page: Page) -> None:
-    steps.answered(page, steps.BELOW)
+    steps.answered(page, steps.SEVERAL_COLOURS)
     steps.keep(page, "MEL", "Back, left. Look again in May.")
 
 

@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, expect
 from tests.watch import REPOSITORY
 
 IMAGES = REPOSITORY / "examples" / "images"
-BELOW = IMAGES / "synthetic_several_colours_medium_skin.jpg"
+SEVERAL_COLOURS = IMAGES / "synthetic_several_colours_medium_skin.jpg"
 FLAGGED = IMAGES / "synthetic_pigment_network_light_skin.jpg"
 NO_LESION = IMAGES / "synthetic_no_lesion_hairy_skin.webp"
 NOT_SKIN = IMAGES / "synthetic_not_skin_bricks.jpg"

@@ -10,7 +10,7 @@ from tests.service.page.browser import Seen
 
 
 def test_undo_and_reset_bring_the_first_outline_back(page: Page) -> None:
-    steps.answered(page, steps.BELOW)
+    steps.answered(page, steps.SEVERAL_COLOURS)
     outline = steps.outline(page)
     found = str(outline.get_attribute("d"))
     steps.tool(page, "background")
@@ -28,7 +28,7 @@ def test_undo_and_reset_bring_the_first_outline_back(page: Page) -> None:
 
 @pytest.mark.parametrize(("tool", "sign"), [("paint", 1), ("erase", -1)])
 def test_the_brush_adds_and_takes_away(page: Page, tool: str, sign: int) -> None:
-    steps.answered(page, steps.BELOW)
+    steps.answered(page, steps.SEVERAL_COLOURS)
     area = page.locator("#lesion .facts > div", has_text="Share of the image").locator("dd")
     before = percent(area.inner_text())
     steps.tool(page, tool)
@@ -38,7 +38,7 @@ def test_the_brush_adds_and_takes_away(page: Page, tool: str, sign: int) -> None
 
 
 def test_the_keyboard_alone_is_enough(page: Page) -> None:
-    steps.answered(page, steps.BELOW)
+    steps.answered(page, steps.SEVERAL_COLOURS)
     page.keyboard.press("l")
     page.locator("#stage").focus()
     page.keyboard.press("ArrowLeft")
@@ -55,7 +55,7 @@ def test_the_keyboard_alone_is_enough(page: Page) -> None:
 def test_an_image_that_was_put_away_is_sent_again_with_its_outline(
     page: Page, window: tuple[Page, Seen], address: str
 ) -> None:
-    steps.answered(page, steps.BELOW)
+    steps.answered(page, steps.SEVERAL_COLOURS)
     steps.tool(page, "background")
     steps.click_image(page, 180, 130)
 

@@ -18,14 +18,14 @@ _NAMES = """() => {
 
 def test_file_names_stay_in_the_page(page: Page) -> None:
     page.evaluate(_NAMES)
-    steps.answered(page, steps.BELOW, steps.NOT_SKIN)
+    steps.answered(page, steps.SEVERAL_COLOURS, steps.NOT_SKIN)
     assert page.evaluate("window.sentNames") == ["image", "image"]
-    expect(page.locator(".entry .name").first).to_have_text(steps.BELOW.name)
+    expect(page.locator(".entry .name").first).to_have_text(steps.SEVERAL_COLOURS.name)
 
 
 def test_a_busy_server_gets_the_image_when_it_asked_for_it(page: Page) -> None:
     states.refuse(page, states.ANALYSES, 429, "busy", "the service is busy", retry_after=1)
-    steps.choose(page, steps.BELOW)
+    steps.choose(page, steps.SEVERAL_COLOURS)
     expect(page.locator(".outcome")).to_contain_text("busy")
     page.unroute(states.ANALYSES)
     steps.settled(page)
@@ -34,7 +34,7 @@ def test_a_busy_server_gets_the_image_when_it_asked_for_it(page: Page) -> None:
 
 def test_images_wait_for_a_server_that_is_gone(page: Page) -> None:
     page.route("**/v1/**", lambda route: route.abort())
-    steps.choose(page, steps.BELOW)
+    steps.choose(page, steps.SEVERAL_COLOURS)
     expect(page.locator(".offline")).to_be_visible()
     expect(page.locator(".outcome")).to_have_text("Waiting")
     page.unroute("**/v1/**")
@@ -45,6 +45,6 @@ def test_images_wait_for_a_server_that_is_gone(page: Page) -> None:
 
 def test_an_image_can_be_removed_while_it_is_analysed(page: Page) -> None:
     page.route(states.ANALYSES, lambda _route: None)  # never answered
-    steps.choose(page, steps.BELOW)
+    steps.choose(page, steps.SEVERAL_COLOURS)
     page.locator(".drop-entry").click()
     expect(page.locator(".welcome")).to_be_visible()

@@ -31,10 +31,10 @@ def test_from_a_dropped_image_to_a_deleted_case(
     browser: Browser, address: str, size: tuple[int, int], touch: bool
 ) -> None:
     with opened_page(browser, address, size, touch=touch) as (page, seen):
-        steps.drop(page, steps.BELOW)
+        steps.drop(page, steps.SEVERAL_COLOURS)
         steps.settled(page)
         expect(page.locator("#live")).to_contain_text(ANSWERED)
-        expect(page.locator("#verdict")).to_contain_text("Below the operating point")
+        expect(page.locator("#verdict")).to_contain_text("At or above the operating point")
         expect(page.locator("#verdict")).to_contain_text("graz")
 
         found = steps.outline(page).get_attribute("d")
