@@ -153,7 +153,9 @@ def test_parts_come_from_one_file_in_the_original_names(tmp_path: Path) -> None:
 
 def test_what_is_written_loads(exported: Exported) -> None:
     folder, *_ = exported
-    description = Bundle.default().description.model_copy(update={"mask_network": None})
+    description = Bundle.default().description.model_copy(
+        update={"mask_network": None, "familiarity": None, "modes": {}}
+    )
     write_bundle(description, folder)
     loaded = Bundle.load(folder)
     assert isinstance(loaded.description, BundleDescription)
