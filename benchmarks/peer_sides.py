@@ -35,11 +35,10 @@ Analyze = Callable[[Path, Path | None], dict[str, float]]
 
 def timm_script() -> Analyze:
     """The classification alone."""
+    import dermoscope.torchvision_guard  # noqa: F401, I001 - before timm, which imports torchvision
     import timm
     import torch
     from timm.data import create_transform, resolve_model_data_config
-
-    import dermoscope.torchvision_guard  # noqa: F401 - before torchvision
 
     model = timm.create_model("tf_efficientnet_lite0", num_classes=7).eval()
     transform = create_transform(**resolve_model_data_config(model), is_training=False)
