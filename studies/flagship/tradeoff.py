@@ -74,8 +74,7 @@ def draw(found: dict[str, dict], path: Path) -> None:  # type: ignore[type-arg]
         axes.errorbar([x], [worth["value"]], yerr=error, fmt="o")
         axes.annotate(name, (x, worth["value"]), textcoords="offset points", xytext=(8, 4))
     axes.set(xlabel="milliseconds an image, median", ylabel=WORTH)
-    axes.set_xlim(left=0)
-    axes.margins(x=0.2)
+    axes.set_xlim(0, 1.2 * max(one["median_ms"]["whole"] for one in found.values()))
     axes.grid(alpha=0.3)
     figure.savefig(path, dpi=150)
 
