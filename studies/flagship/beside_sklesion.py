@@ -1,6 +1,6 @@
 """The package sklesion on the held-out images of this study, beside our modes.
 
-    python studies/flagship/sklesion.py --run runs/flagship --json studies/flagship/sklesion.json
+    python studies/flagship/beside_sklesion.py --run runs/flagship --json studies/flagship/sklesion.json
 
 Which images it has learnt from is not published, other than that they are HAM10000's: some of ours are among them, and
 these numbers flatter it. Its authors tell a balanced accuracy of 0.723 on 1,511 images of their own split. It is given
