@@ -1,4 +1,4 @@
-"""Our modes beside what a user would run instead: milliseconds an image, images a second, and what comes out.
+"""Our modes beside what a user would run instead: milliseconds an image.
 
     python benchmarks/peers.py --images photos --json out.json
 

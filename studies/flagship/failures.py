@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from answers import Diagnoses, Pair, ask
 
+from dermoscope.analysis import Analysis
 from dermoscope.analyzer import load_analyzer
 from dermoscope.data.manifest import read_manifest
 from dermoscope.images import decode, side_by_side
@@ -40,24 +41,34 @@ def main() -> None:
     codes = DEFAULT_TASKS["diagnosis"].classes
     said = seen.odds.argmax(axis=1)
     wrong = np.flatnonzero(~seen.right)
-    print("| true | said | images | of them withheld |\n| --- | --- | --- | --- |")
+    print("| true | said | images | of them withheld | flagged |\n| --- | --- | --- | --- | --- |")
     mistakes = Counter((codes[seen.labels[row]], codes[said[row]]) for row in wrong.tolist())
-    withheld = Counter((codes[seen.labels[row]], codes[said[row]]) for row in wrong.tolist() if pairs[row][1].abstained)
-    for (true, answer), count in mistakes.most_common(8):
-        print(f"| {true} | {answer} | {count} | {withheld[true, answer]} |")
+    rows = [(row, pairs[row][1]) for row in wrong.tolist()]
+    withheld = Counter((codes[seen.labels[row]], codes[said[row]]) for row, one in rows if one.abstained)
+    flagged = Counter((codes[seen.labels[row]], codes[said[row]]) for row, one in rows if is_flagged(one))
+    for pair, count in mistakes.most_common(8):
+        print(f"| {' | '.join(pair)} | {count} | {withheld[pair]} | {flagged[pair]} |")
     answered = [row for row in wrong.tolist() if not pairs[row][1].abstained]
-    surest = sorted(answered, key=lambda row: -seen.sure[row])[: arguments.count]
+    # The probability of what was said, which is not `seen.sure` where another diagnosis is more probable by frequency.
+    probability = seen.odds.max(axis=1)
+    surest = sorted(answered, key=lambda row: -probability[row])[: arguments.count]
     print("\n| image | true | said | probability | malignancy risk | flagged |\n| --- | --- | --- | --- | --- | --- |")
     for row in surest:
         record, one = pairs[row]
         assert one.malignancy
-        flagged = "yes" if one.malignancy.flagged else "no"
-        cells = (record.image_id, record.diagnosis, codes[said[row]], f"{seen.sure[row]:.2f}")
-        print(f"| {' | '.join(map(str, cells))} | {one.malignancy.probability:.2f} | {flagged} |")
+        cells = (record.image_id, record.diagnosis, codes[said[row]], f"{probability[row]:.2f}")
+        print(
+            f"| {' | '.join(map(str, cells))} | {one.malignancy.probability:.2f} | {'yes' if is_flagged(one) else 'no'} |"
+        )
     arguments.out.mkdir(parents=True, exist_ok=True)
     sheet = arguments.out / f"surest-{analyzer.mode}.png"
     cv2.imwrite(str(sheet), cv2.cvtColor(pictures([pairs[row] for row in surest]), cv2.COLOR_RGB2BGR))
     print(f"\n{sheet}")
+
+
+def is_flagged(one: Analysis) -> bool:
+    """Whether its risk reaches the operating point."""
+    return bool(one.malignancy and one.malignancy.flagged)
 
 
 def pictures(pairs: list[Pair]) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Puts the measured numbers of its modes into a bundle, and signs it again.
 
-python studies/flagship/finish.py --bundle my-bundle --results studies/flagship/results.json
+    python studies/flagship/finish.py --bundle my-bundle --results studies/flagship/results.json
 
 What was measured of these modes before is replaced; all else stays.
 """
