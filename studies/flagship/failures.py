@@ -56,10 +56,9 @@ def main() -> None:
     for row in surest:
         record, one = pairs[row]
         assert one.malignancy
-        cells = (record.image_id, record.diagnosis, codes[said[row]], f"{probability[row]:.2f}")
-        print(
-            f"| {' | '.join(map(str, cells))} | {one.malignancy.probability:.2f} | {'yes' if is_flagged(one) else 'no'} |"
-        )
+        numbers = f"{probability[row]:.2f} | {one.malignancy.probability:.2f}"
+        flag = "yes" if is_flagged(one) else "no"
+        print(f"| {record.image_id} | {record.diagnosis} | {codes[said[row]]} | {numbers} | {flag} |")
     arguments.out.mkdir(parents=True, exist_ok=True)
     sheet = arguments.out / f"surest-{analyzer.mode}.png"
     cv2.imwrite(str(sheet), cv2.cvtColor(pictures([pairs[row] for row in surest]), cv2.COLOR_RGB2BGR))
