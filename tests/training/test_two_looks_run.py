@@ -9,15 +9,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from sklearn.metrics import roc_auc_score
 
+from dermoscope.camnet.network import CAMNetwork
 from dermoscope.cli import main
 from dermoscope.data.manifest import Record, read_manifest, write_manifest
 from dermoscope.images import decode
 from dermoscope.lesion_classifier import LesionClassifier
-from dermoscope.training import two_looks_run
+from dermoscope.training import cam_network, cam_run, two_looks_run
+from dermoscope.training.cam_model_file import load_cam_run
 from dermoscope.training.cam_run import train_network
-from dermoscope.training.recipes import RecipeError, load_two_looks_recipe
+from dermoscope.training.recipes import CAMRecipe, RecipeError, load_two_looks_recipe
 from tests.training.tiny_crops import BACKBONE, backbone_weights, diagnosed
 
 SPLITS = ("train",) * 12 + ("val",) * 6 + ("test",) * 4
@@ -247,3 +250,45 @@ def test_a_random_look_is_not_exported(world: Path, tmp_path: Path, capsys: pyte
     assert main(["export", str(tmp_path / "run"), "--out", str(tmp_path / "classifier")]) == 1
     assert "looks again at a random place" in capsys.readouterr().err
     assert not (tmp_path / "classifier").exists()
+
+
+def test_both_looks_are_trained_as_the_recipe_says(world: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[float] = []
+    whole = cam_network.build_network
+
+    def seen(recipe: CAMRecipe, weights: Path, start: Path | None = None) -> CAMNetwork:
+        network = whole(recipe, weights, start)
+        built.append(network.dropout.p)
+        frozen = [name for name, value in network.named_parameters() if not value.requires_grad]
+        assert frozen and len(frozen) < len(list(network.parameters()))
+        return network
+
+    monkeypatch.setattr(cam_run, "build_network", seen)
+    more = ["--set", "first.model.dropout=0.25", "--set", "first.model.frozen_stages=2", "--set", "folds=0"]
+    assert main(arguments(world, world / "frozen", *more)) == 0
+    assert built == [0.25, 0.25]
+
+
+def test_a_first_look_starts_from_a_network_of_another_question(world: Path, tmp_path: Path) -> None:
+    start = world / "run" / "second"
+    more = ["--start", str(start), "--set", "first.task.question=isic2017-melanoma", "--set", "folds=0"]
+    more += ["--set", "first.model.frozen_stages=2"]
+    assert main(arguments(world, tmp_path / "run", *more)) == 0
+    before, after = (load_cam_run(place)[1].backbone.state_dict() for place in (start, tmp_path / "run" / "first"))
+    same = [torch.equal(before[name], after[name]) for name in before]
+    assert any(same) and not all(same)  # the frozen stages are those of the start
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert "--start" in record["command"]
+
+
+def test_a_network_that_has_learnt_what_is_held_out_is_no_start(
+    world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    records = list(read_manifest(world / "manifest.csv"))
+    turned = {"train": "test", "test": "train"}
+    write_manifest([r.model_copy(update={"split": turned.get(r.split, r.split)}) for r in records], tmp_path / "m.csv")
+    typed = arguments(world, tmp_path / "run", "--start", str(world / "run" / "second"), "--set", "folds=0")
+    typed[typed.index("--manifest") + 1] = str(tmp_path / "m.csv")
+    assert main(typed) == 1
+    assert "has learnt from 12 images that are held out now" in capsys.readouterr().err
+    assert main([*typed, "--allow-leaks", "to see"]) == 0

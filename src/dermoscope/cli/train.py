@@ -94,8 +94,10 @@ def train(
         weights: For masks and networks: pretrained weights, as dermoscope models fetch or import writes them.
         cache: For masks and networks: folder for embeddings or crops that are computed once; by default one in the
             run, which may be removed afterwards.
-        start: For masks: an earlier run of this recipe, whose model takes the place of the pretrained one; its training
-            images must not lie in val or test of the manifest.
+        start: An earlier run to go on from; its training images must not lie in val or test of the manifest. For masks:
+            one of this recipe, whose model takes the place of the pretrained one. For networks: one of the same
+            backbone, whatever it was asked, whose backbone takes the place of the pretrained one; where the question is
+            the same, all of it does.
         masks: For networks: results folder of dermoscope segment, whose predicted masks take the place of those in
             mask_path; as --set crops.masks=folder.
         member: For ensembles: run folder of a network, trained on this manifest; give it once for each member.
@@ -144,15 +146,14 @@ def train(
                 _refuse({"--masks": masks}, "is for networks with class activation maps")
                 order_masks(order, chosen, weights, cache, start, quiet=quiet)
                 return ExitCode.DONE
-            _refuse({"--start": start}, "is for recipes of masks")
             if isinstance(chosen, CAMRecipe):
                 from dermoscope.cli.train_cams import order_network
 
-                order_network(order, chosen, weights, cache, masks, quiet=quiet)
+                order_network(order, chosen, weights, cache, masks, start, quiet=quiet)
             else:
                 from dermoscope.cli.train_looks import order_looks
 
-                order_looks(order, chosen, weights, cache, masks, quiet=quiet)
+                order_looks(order, chosen, weights, cache, masks, start, quiet=quiet)
             return ExitCode.DONE
         _refuse({"--weights": weights, "--cache": cache, "--start": start}, "is for recipes of masks and networks")
         _refuse({"--masks": masks}, "is for networks with class activation maps")

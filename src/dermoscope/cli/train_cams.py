@@ -17,7 +17,7 @@ _SHOWN = ("training loss", "loss", "accuracy", "balanced accuracy")
 
 
 def order_network(
-    order: Order, recipe: CAMRecipe, weights: Path, cache: Path, masks: Path | None, *, quiet: bool
+    order: Order, recipe: CAMRecipe, weights: Path, cache: Path, masks: Path | None, start: Path | None, *, quiet: bool
 ) -> None:
     """Train a network, show how it goes, and print what came out.
 
@@ -27,6 +27,7 @@ def order_network(
         weights: Pretrained weights of the backbone.
         cache: Folder for crops.
         masks: Folder of predicted masks, if any.
+        start: Run of a network to go on from, if any.
         quiet: Whether to print nothing.
     """
     from dermoscope.cli.evaluations import steps
@@ -40,6 +41,8 @@ def order_network(
 
     # Masks are asked for later, of those images alone that have an answer to the question.
     records = order.records(needs=("diagnosis", "split"))
+    if start:
+        order.check_start(start, records)
     with steps(quiet=quiet) as on_step:
         on_step("looking for leaks between splits", 0, 0)
         shown = TrainingProgress(on_step, kept="crops", scores=_SHOWN, quiet=quiet)
@@ -52,6 +55,7 @@ def order_network(
         )
         source: list[str | Path] = ["--weights", weights]
         source += ["--masks", masks] if masks else []
+        source += ["--start", start] if start else []
         with order.begin(records, (recipe.seed,), source) if processes.is_first else nullcontext() as run:
             trained = train_network(
                 recipe,
@@ -60,6 +64,7 @@ def order_network(
                 crops_of(recipe, records, cache, masks),
                 run,
                 order.out,
+                start=start,
                 announce=announce,
                 threads=order.jobs,
                 resamples=order.resamples,

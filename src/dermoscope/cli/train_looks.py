@@ -16,7 +16,14 @@ _SHOWN = ("training loss", "loss", "mean AUC", "balanced accuracy")
 
 
 def order_looks(
-    order: Order, recipe: TwoLooksRecipe, weights: Path, cache: Path, masks: Path | None, *, quiet: bool
+    order: Order,
+    recipe: TwoLooksRecipe,
+    weights: Path,
+    cache: Path,
+    masks: Path | None,
+    start: Path | None,
+    *,
+    quiet: bool,
 ) -> None:
     """Train both looks, show how it goes, and print what the second was worth.
 
@@ -26,6 +33,7 @@ def order_looks(
         weights: Pretrained weights of the backbone.
         cache: Folder for crops.
         masks: Folder of predicted masks, if any.
+        start: Run of a network to go on from, if any.
         quiet: Whether to print nothing.
     """
     from dermoscope.cli.evaluations import steps
@@ -35,6 +43,8 @@ def order_looks(
     from dermoscope.training.two_looks_run import train_two_looks
 
     records = order.records(needs=("diagnosis", "split"))
+    if start:
+        order.check_start(start, records)
     with steps(quiet=quiet) as on_step:
         on_step("looking for leaks between splits", 0, 0)
         shown = TrainingProgress(on_step, kept="crops", scores=_SHOWN, quiet=quiet)
@@ -47,6 +57,7 @@ def order_looks(
         )
         source: list[str | Path] = ["--weights", weights]
         source += ["--masks", masks] if masks else []
+        source += ["--start", start] if start else []
         with order.begin(records, (recipe.first.seed,), source) as run:
             trained = train_two_looks(
                 recipe,
@@ -57,6 +68,7 @@ def order_looks(
                 run,
                 order.out,
                 masks=masks,
+                start=start,
                 announce=announce,
                 threads=order.jobs,
                 resamples=order.resamples,

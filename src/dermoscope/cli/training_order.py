@@ -56,6 +56,21 @@ class Order:
         check_manifest(self.manifest, needs=needs, files=False)
         return list(read_manifest(self.manifest))
 
+    def check_start(self, start: Path, records: Sequence[Record]) -> None:
+        """See that a run to go on from has not learnt from images that the new one is measured by.
+
+        Args:
+            start: Its folder.
+            records: The manifest.
+
+        Raises:
+            LearntBeforeError: If it has, and nobody allowed leaks.
+        """
+        from dermoscope.training.leaks import check_learnt_before
+
+        if self.allow_leaks is None:
+            check_learnt_before(start, records)
+
     def begin(self, records: Sequence[Record], seeds: Sequence[int], source: Sequence[str | Path]) -> RunFolder:
         """Look for leaks, and begin the run folder.
 

@@ -31,9 +31,9 @@ class CAMModelDescription(BaseModel):
         crops: What is cut out of it.
         mask_head: Whether it draws a mask, too.
         gap_convolution: Channels of the convolution between its backbone and its average; 0 without one.
-        weights_sha256: Of the weights it started from.
+        weights_sha256: Of the backbone's weights that it, or the network it was started from, began with.
         licence: Of those.
-        images: How many images of each source were learnt from.
+        images: How many images of each source were learnt from, at least, where it was started from another network.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -12,16 +12,25 @@ from dermoscope.camnet.network import CAMNetwork
 from dermoscope.encoders.inputs import InputContract
 from dermoscope.encoders.load import first_lines
 from dermoscope.encoders.weights import WeightsError, weight_files
+from dermoscope.training.cam_description import CAMRunError
+from dermoscope.training.cam_model_file import load_cam_run
 from dermoscope.training.recipes.cams import CAMRecipe
 
 _FEWEST_CELLS = 2
 
 
-def build_network(recipe: CAMRecipe, weights: Path) -> CAMNetwork:
+def build_network(recipe: CAMRecipe, weights: Path, start: Path | None = None) -> CAMNetwork:
     """The network that a recipe names, with a pretrained backbone.
+
+    Args:
+        recipe: What it is.
+        weights: Of its backbone, in timm's names.
+        start: Run of a network whose tensors take the place of those: its backbone, and what lies behind the backbone
+            where that answers the same question.
 
     Raises:
         WeightsError: If the weights are missing or another network's.
+        CAMRunError: If the run is not finished or of another backbone.
         ValueError: If the backbone cannot be used.
     """
     torch.manual_seed(recipe.seed)
@@ -35,6 +44,9 @@ def build_network(recipe: CAMRecipe, weights: Path) -> CAMNetwork:
         gap_convolution=part.gap_convolution,
         frozen_stages=part.frozen_stages,
     )
+    if start is not None:
+        _take_over(network, start, recipe)
+        return network
     try:
         state = {name: tensor for file in weight_files(weights) for name, tensor in load_file(file).items()}
     except (SafetensorError, OSError) as error:
@@ -44,6 +56,21 @@ def build_network(recipe: CAMRecipe, weights: Path) -> CAMNetwork:
     except RuntimeError as error:
         raise WeightsError(f"{weights} does not hold the weights of {part.backbone}: {first_lines(error)}") from None
     return network
+
+
+def _take_over(network: CAMNetwork, start: Path, recipe: CAMRecipe) -> None:
+    description, earlier = load_cam_run(start)
+    part = recipe.model
+    if (description.backbone, description.gap_convolution) != (part.backbone, part.gap_convolution):
+        raise CAMRunError(
+            f"--start {start}: its network is {description.backbone} with a convolution of "
+            f"{description.gap_convolution} channels, this recipe's {part.backbone} with {part.gap_convolution}"
+        )
+    task = recipe.task.task
+    same = (task.name, task.definition, task.classes) == (description.task, description.definition, description.classes)
+    names = {name for name, _ in network.named_children() if name != "classifier" or same}
+    state = {name: tensor for name, tensor in earlier.state_dict().items() if name.partition(".")[0] in names}
+    network.load_state_dict(state, strict=False)
 
 
 def network_contract(recipe: CAMRecipe, network: CAMNetwork) -> InputContract:

@@ -21,9 +21,14 @@ from dermoscope.evaluation.report.maps_part import MAPS_NAME
 from dermoscope.evaluation.training_run import PREDICTIONS_NAME, TRAINING_NAME
 from dermoscope.images.lesion_crops import Box
 from dermoscope.training.cam_data import CropData
-from dermoscope.training.cam_description import CROPS_NAME, DESCRIPTION_NAME, MODEL_NAME, CAMModelDescription
+from dermoscope.training.cam_description import (
+    CROPS_NAME,
+    DESCRIPTION_NAME,
+    MODEL_NAME,
+    CAMModelDescription,
+    load_cam_description,
+)
 from dermoscope.training.cam_looking import Looked, crop_probabilities
-from dermoscope.training.cam_model_file import load_cam_run
 from dermoscope.training.cam_network import build_network, network_contract
 from dermoscope.training.cam_tables import crops_table, map_rows, maps_table
 from dermoscope.training.cam_trainer import (
@@ -38,7 +43,7 @@ from dermoscope.training.evaluation_notes import evaluation_notes
 from dermoscope.training.head_data import PREDICTED, DataError
 from dermoscope.training.head_metrics import HeadEpoch
 from dermoscope.training.head_predictions import predictions_table, split_table
-from dermoscope.training.head_run import SPLIT_NAME
+from dermoscope.training.leaks import SPLIT_NAME
 from dermoscope.training.mask_forecast import Forecast, peak_memory
 from dermoscope.training.processes import Processes
 from dermoscope.training.recipes import RECIPE_NAME, recipe_text
@@ -126,7 +131,8 @@ def train_network(
         cache: Crops of these images, and perhaps of others; see `crops_of`.
         run: The run folder, begun; the caller leaves its context. None in a process that is not the first.
         folder: Where that is.
-        start: Run of a network of the same recipe, whose weights take the place of the pretrained ones.
+        start: Run of a network of the same backbone, whose tensors take the place of the pretrained ones; those of its
+            last layer, too, where it answers the same question.
         announce: What to call on the way.
         threads: Crops changed at once.
         resamples: Of the bootstrap.
@@ -135,6 +141,7 @@ def train_network(
         DataError: If the training images show fewer than two classes, or no validation image has an answer.
         TrainingError: If the loss is no longer finite.
         WeightsError: If the weights are missing or another network's.
+        CAMRunError: If the run to start from is not finished or of another backbone.
         CacheError: If the cache is of another training.
         CheckpointError: If the checkpoint is.
         ImageError: If an image or a mask cannot be read.
@@ -147,7 +154,7 @@ def train_network(
     chosen = {split: part for split, part in chosen.items() if part}
     labels = {split: np.array([task.label(record) for record in part], np.int64) for split, part in chosen.items()}
     _check(recipe, labels)
-    network = build_network(recipe, weights) if start is None else load_cam_run(start)[1].train()
+    network = build_network(recipe, weights, start)
     contract = network_contract(recipe, network)
     rows = {split: cache.rows_of(part) for split, part in chosen.items()}
     crops = {
@@ -208,7 +215,7 @@ def train_network(
         gap_convolution=recipe.model.gap_convolution,
         weights_sha256=weights_sha256(weights),
         licence=network.licence,
-        images=dict(sorted(Counter(record.source or "images" for record in chosen["train"]).items())),
+        images=_learnt_from(chosen["train"], start),
     )
     probabilities = {split: crop_probabilities(found.logits) for split, found in looked.items()}
     means = {split: found.mean(axis=1) for split, found in probabilities.items()}
@@ -233,6 +240,12 @@ def train_network(
     counts = np.bincount(labels["train"], minlength=len(task.classes)).tolist()
     samples = dict(zip(task.classes, counts, strict=True))
     return TrainedNetwork(description, epochs, samples, scores, recalls, correlation, seconds)
+
+
+def _learnt_from(records: Sequence[Record], start: Path | None) -> dict[str, int]:
+    """Training images by source, and those of the network before; of a source in both, the larger number."""
+    counts = Counter(record.source or "images" for record in records)
+    return dict(sorted((counts | Counter(load_cam_description(start).images if start else {})).items()))
 
 
 def crops_of(

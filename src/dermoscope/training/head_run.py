@@ -30,6 +30,7 @@ from dermoscope.training.head_data import HeadData, head_data
 from dermoscope.training.head_metrics import HeadEpoch
 from dermoscope.training.head_predictions import predictions_table, split_table
 from dermoscope.training.head_trainer import HeadTrainer, OnEpoch
+from dermoscope.training.leaks import SPLIT_NAME
 from dermoscope.training.recipes import RECIPE_NAME, Recipe, recipe_text
 from dermoscope.training.recipes.schema import (
     KNNPart,
@@ -43,7 +44,6 @@ from dermoscope.training.run_folder import EpochMetrics, RunFolder
 from dermoscope.training.tasks import SKIN
 
 CHECKPOINTS_NAME = "checkpoints"
-SPLIT_NAME = "split.csv"
 
 
 @dataclass(frozen=True)

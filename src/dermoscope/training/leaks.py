@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -10,10 +12,12 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from dermoscope import __version__
 from dermoscope.batch.files import replace_file, writing_to
 from dermoscope.data.leakage import Finding, Kind, LeakReport, check_leaks
-from dermoscope.data.manifest import read_manifest
+from dermoscope.data.manifest import Record, read_manifest
 from dermoscope.files import sha256_of
 
 LEAK_CHECK_NAME = "leak_check.json"
+SPLIT_NAME = "split.csv"
+"""Which image a run had in which split: `source`, `image_id`, `split`."""
 COMPARED = ("image ids", "lesions and patients", "files", "pictures")
 """What is compared before training; pictures in eight orientations and cropped by up to 5 % a side."""
 
@@ -35,6 +39,10 @@ class LeaksFoundError(ValueError):
             "in the run folder has all. Put such images into one split (`dermoscope data split` keeps lesions "
             'together), or train on them with --allow-leaks "reason", which the run records'
         )
+
+
+class LearntBeforeError(ValueError):
+    """Training was refused, because the run that it starts from has learnt from its validation or test images."""
 
 
 class LeakImage(BaseModel):
@@ -207,6 +215,34 @@ def decide(check: LeakCheck, allow: str | None = None) -> LeakDecision:
         allowed=allow is not None,
         reason=(allow or "").strip(),
     )
+
+
+def check_learnt_before(start: Path, records: Sequence[Record]) -> None:
+    """See that an earlier run has learnt from no image that is held out now.
+
+    By image id, whatever the source: one picture comes under several. Other pictures of the same lesions are not known.
+
+    Args:
+        start: Folder of the earlier run, which wrote its splits.
+        records: The manifest of the new one.
+
+    Raises:
+        LearntBeforeError: If it has, or does not say which images it has learnt from.
+    """
+    try:
+        with (start / SPLIT_NAME).open(encoding="utf-8", newline="") as stream:
+            learnt = {row["image_id"] for row in csv.DictReader(stream) if row["split"] == "train"}
+    except (OSError, KeyError):
+        raise LearntBeforeError(
+            f"--start {start}: holds no {SPLIT_NAME}, which says what a run has learnt from; name the folder of a run"
+        ) from None
+    held_out = [r for r in records if r.split in ("val", "test") and r.image_id in learnt]
+    if held_out:
+        examples = ", ".join(f"{record.image_id} ({record.split})" for record in held_out[:_EXAMPLES])
+        raise LearntBeforeError(
+            f"--start {start}: has learnt from {len(held_out):,} images that are held out now, such as {examples}. "
+            'Leave them out of the manifest, or train with --allow-leaks "reason", which the run records'
+        )
 
 
 def _read(path: Path) -> LeakCheck | None:

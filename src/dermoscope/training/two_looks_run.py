@@ -27,7 +27,7 @@ from dermoscope.training.crop_images import CropCache, Key, key_of
 from dermoscope.training.evaluation_notes import evaluation_notes
 from dermoscope.training.head_data import PREDICTED
 from dermoscope.training.head_predictions import predictions_table, split_table
-from dermoscope.training.head_run import SPLIT_NAME
+from dermoscope.training.leaks import SPLIT_NAME
 from dermoscope.training.recipes import RECIPE_NAME, CAMRecipe, TwoLooksRecipe, recipe_text
 from dermoscope.training.recipes.augmentation import NO_AUGMENTATION
 from dermoscope.training.run_folder import EpochMetrics, RunFolder, RunRecord
@@ -72,6 +72,7 @@ def train_two_looks(
     folder: Path,
     *,
     masks: Path | None = None,
+    start: Path | None = None,
     announce: Announcements | None = None,
     threads: int = 2,
     resamples: int = 1000,
@@ -91,6 +92,8 @@ def train_two_looks(
         run: The run folder of the whole, begun; the caller leaves its context.
         folder: Where that is.
         masks: Folder of predicted masks, for a recipe that takes them from one.
+        start: Run of a network of the same backbone, which the first look and those of the folds start from. Training
+            images that it has learnt from are no longer cut by networks that have not.
         announce: What to call on the way.
         threads: Crops changed at once.
         resamples: Of the bootstrap.
@@ -99,6 +102,7 @@ def train_two_looks(
         DataError: If the images show too few classes, or a fold does.
         TrainingError: If a loss is no longer finite.
         WeightsError: If the weights are missing or another network's.
+        CAMRunError: If the run to start from is not finished or of another backbone.
         CacheError: If the cache is of another training.
         CheckpointError: If a checkpoint is.
         ImageError: If an image or a mask cannot be read.
@@ -112,7 +116,7 @@ def train_two_looks(
     whole = crops_of(recipe.first, records, cache / FIRST, masks)
     seen = whole.records
 
-    def stage(name: str, own: CAMRecipe, images: Sequence[Record], crops: CropCache, start: Path | None = None) -> Path:
+    def stage(name: str, own: CAMRecipe, images: Sequence[Record], crops: CropCache, start: Path | None) -> Path:
         place = folder / name
         if _is_finished(place, run):
             announce.on_stage(f"{name}: is there")
@@ -124,7 +128,7 @@ def train_two_looks(
                 )  # fmt: skip
         return place
 
-    first = stage(FIRST, recipe.first, records, whole)
+    first = stage(FIRST, recipe.first, records, whole, start)
     cuts: dict[Key, Cut] = {}
 
     def collect(place: Path, chosen: Sequence[Record]) -> None:
@@ -136,11 +140,11 @@ def train_two_looks(
         apart = {key_of(record) for record in held}
         others = [_of_fold(record, apart) for record in records]
         # Masks and crops are those of the whole manifest: a fold trains on some of them and looks at the rest.
-        collect(stage(FOLD.format(number), recipe.first, others, whole), held)
+        collect(stage(FOLD.format(number), recipe.first, others, whole, start), held)
     collect(first, [record for record in seen if record.split in PREDICTED or not parts])
     again = recipe.second_look
     crops = crops_of(again, records, cache / SECOND, masks, looks=_boxes(cuts))
-    second = stage(SECOND, again, records, crops, first if recipe.start == "first look" else None)
+    second = stage(SECOND, again, records, crops, first if recipe.start == "first look" else start)
     announce.on_stage("comparing the looks")
     chosen = {split: [r for r in seen if r.split == split] for split in PREDICTED}
     chosen = {split: images for split, images in chosen.items() if images}
@@ -154,10 +158,10 @@ def train_two_looks(
     )
     said = with_average(*(crop_probabilities(one.logits).mean(axis=1) for one in (before, found, third)))
     answers: dict[str, Answers] = {}
-    start = 0
+    done = 0
     for split, images in chosen.items():
-        answers[split] = {name: values[start : start + len(images)] for name, values in said.items()}
-        start += len(images)
+        answers[split] = {name: values[done : done + len(images)] for name, values in said.items()}
+        done += len(images)
     replace_file(folder / TABLE_NAME, looks_table(task, chosen, cuts, answers, seen))
     replace_file(folder / MAPS_NAME, maps_file(cuts, seen))
     final = {split: of[recipe.answer] for split, of in answers.items()}
