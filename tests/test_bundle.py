@@ -190,6 +190,18 @@ def test_describe_is_plain_json() -> None:
     assert described["size_bytes"] == DEFAULT.size_bytes
 
 
+def test_a_description_says_what_holds_for_who_answers() -> None:
+    heads = DEFAULT.description.heads.malignancy.frequencies[1]
+    assert DEFAULT.describe()["malignant_share"] == heads
+    name, mode = DEFAULT.mode()
+    assert mode is not None
+    shares = dict(zip(mode.fusion.classes, mode.frequencies, strict=True))
+    described = DEFAULT.describe(name)
+    assert described["mode"] == name
+    assert described["malignant_share"] == pytest.approx(shares["MEL"] + shares["BCC"] + shares["AKIEC"])
+    assert described["malignant_share"] != heads
+
+
 def test_the_shipped_bundle_is_small() -> None:
     assert DEFAULT.size_bytes <= 64_000_000
 

@@ -186,15 +186,20 @@ class Bundle:
         return sum(path.stat().st_size for path in self.folder.iterdir() if path.is_file())
 
     def describe(self, mode: str = "") -> dict[str, Any]:
-        """The description as plain JSON types, with fingerprint, size and, if given, the mode that answers.
+        """The description as plain JSON types, with fingerprint, size and what holds for the mode that answers.
+
+        Beside the fields of `bundle.json`: `fingerprint`; `size_bytes`; `malignant_share`, of malignant images where
+        the risk is calibrated; and `mode`, if one answers.
 
         Args:
-            mode: Its name.
+            mode: Its name; the heads answer if left out.
         """
+        answers = self.description.modes[mode] if mode else self.description.heads
         return {
             **self.description.model_dump(mode="json"),
             "fingerprint": self.fingerprint,
             "size_bytes": self.size_bytes,
+            "malignant_share": answers.malignant_share,
             **({"mode": mode} if mode else {}),
         }
 

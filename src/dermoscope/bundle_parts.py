@@ -165,6 +165,11 @@ class HeadsPart(_Record):
     malignancy_definition: Annotated[str, AfterValidator(_known_definition)]
     malignancy_point: OperatingPoint
 
+    @property
+    def malignant_share(self) -> float:
+        """Share of malignant images where its risk is calibrated, 0 to 1."""
+        return self.malignancy.frequencies[self.malignancy.classes.index("malignant")]
+
 
 class FamiliarityPart(_Record):
     """Whether the image is like those that the model was calibrated on: `feature` in, `distance` out.
@@ -230,6 +235,13 @@ class ModePart(_Record):
     points: dict[str, OperatingPoint] = Field(default_factory=dict)
     conformal: ConformalPart | None = None
     abstention: AbstentionPart | None = None
+
+    @property
+    def malignant_share(self) -> float:
+        """Share of malignant images where its risk is calibrated, 0 to 1."""
+        malignant = malignancy_definition(self.malignancy_definition).malignant
+        shares = zip(self.fusion.classes, self.frequencies, strict=True)
+        return sum(share for code, share in shares if code in malignant)
 
     @model_validator(mode="after")
     def _fusion_names_those_who_answer(self) -> Self:

@@ -39,9 +39,6 @@ class SmallBundle:
 
     fingerprint: str = "0123456789abcdef"
 
-    def describe(self) -> dict[str, Any]:
-        return {"name": "small", "version": "1", "fingerprint": self.fingerprint}
-
 
 @dataclass
 class SmallAnalyzer:
@@ -62,6 +59,14 @@ class SmallAnalyzer:
 
     def __post_init__(self) -> None:
         self.go.set()
+
+    def describe(self) -> dict[str, Any]:
+        return {
+            "name": "small",
+            "version": "1",
+            "fingerprint": self.bundle.fingerprint,
+            "malignant_share": 0.202,
+        }
 
     def analyze(
         self,

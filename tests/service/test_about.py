@@ -21,7 +21,8 @@ def test_health_says_what_the_service_can_do() -> None:
 def test_models_are_described() -> None:
     with asking() as service:
         (model,) = service.get("/v1/models").json()["models"]
-    assert model == {"name": "small", "version": "1", "fingerprint": "0123456789abcdef", "in_use": True}
+    assert (model["name"], model["fingerprint"], model["in_use"]) == ("small", "0123456789abcdef", True)
+    assert model["malignant_share"] == 0.202
 
 
 def test_metrics_count_answers_by_route_and_never_by_path() -> None:

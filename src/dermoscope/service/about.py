@@ -17,7 +17,7 @@ def about(service: Service) -> APIRouter:
     """Routes for a service."""
     router = APIRouter(prefix="/v1", tags=["about"])
     reads_dicom = find_spec("pydicom") is not None
-    described = service.analyzer.bundle.describe()
+    described = service.analyzer.describe()
 
     @router.get("/health", responses=refusals())
     async def health() -> Health:

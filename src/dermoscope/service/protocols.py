@@ -21,9 +21,6 @@ class ServedBundle(Protocol):
     def fingerprint(self) -> str:
         """Text that differs whenever the model does."""
 
-    def describe(self) -> dict[str, Any]:
-        """The description as plain JSON types."""
-
 
 class ServedAnalyzer(Protocol):
     """Analyses one image at a time; is called from several threads at once."""
@@ -31,6 +28,9 @@ class ServedAnalyzer(Protocol):
     @property
     def bundle(self) -> ServedBundle:
         """The model it runs."""
+
+    def describe(self) -> dict[str, Any]:
+        """The model, and which of its modes answers, as plain JSON types."""
 
     def analyze(
         self,

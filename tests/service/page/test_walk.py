@@ -12,10 +12,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from dermoscope.bundle import Bundle
 from tests.service.page import steps
 from tests.service.page.browser import PHONE, WIDE, opened_page
 from tests.service.page.server import running_server
 
+SHARE = Bundle.default().describe(Bundle.default().mode()[0])["malignant_share"]
+WHERE = re.compile(rf"where {100 * SHARE:.1f}\s% of all lesions are malignant")
 ANSWERED = re.compile(r"malignancy risk \d+\.\d\s%")
 
 
@@ -36,6 +39,7 @@ def test_from_a_dropped_image_to_a_deleted_case(
         expect(page.locator("#live")).to_contain_text(ANSWERED)
         expect(page.locator("#verdict")).to_contain_text("At or above the operating point")
         expect(page.locator("#verdict")).to_contain_text("graz")
+        expect(page.locator("#verdict")).to_contain_text(WHERE)
 
         found = steps.outline(page).get_attribute("d")
         refine(page, touch)

@@ -168,7 +168,7 @@ export const TEXT = {
     melanomaHint: "melanoma’s part of this risk",
     low: "A low risk does not mean that a lesion is harmless.",
     high: "A high risk does not mean that it is cancer.",
-    whole: "The risk speaks of the whole image. Correcting the outline does not change it.",
+    whole: "The risk comes from the whole image and from squares around the outline as first drawn. Correcting the outline does not change it.",
   },
 
   withheld: {

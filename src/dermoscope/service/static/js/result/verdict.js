@@ -45,8 +45,7 @@ function scale(probability, threshold) {
 }
 
 function frequency(probability) {
-  const head = store.get().models.find((model) => model.in_use)?.heads?.malignancy;
-  const share = head?.frequencies?.[head.classes.indexOf("malignant")];
+  const share = store.get().models.find((model) => model.in_use)?.malignant_share;
   const base = share ? percent(share) : "";
   const n = Math.round(probability * 100);
   return n < 1 ? TEXT.verdict.frequencyRare(base) : TEXT.verdict.frequency(n, base);
