@@ -23,6 +23,7 @@ def reason_to_abstain(
     *,
     out_of_distribution: float | None,
     disagreement: float,
+    certainty: float,
     prediction_set: PredictionSet | None,
     evidence: Evidence | None,
 ) -> str:
@@ -32,8 +33,9 @@ def reason_to_abstain(
     2. A quality flag withholds the answer: `mostly frame`, or one that the bundle names.
     3. The image is unlike those that the model was calibrated on.
     4. Those who answer contradict each other.
-    5. The prediction set holds too many diagnoses, or none.
-    6. Too little of the evidence for malignancy lies on the lesion.
+    5. The most probable diagnosis is not probable enough.
+    6. The prediction set holds too many diagnoses, or none.
+    7. Too little of the evidence for malignancy lies on the lesion.
 
     Only the first three hold without rules in the bundle: what a person would see for themselves comes before what the
     model says about itself. Where a rule asks for something that was not computed, it does not hold.
@@ -44,6 +46,7 @@ def reason_to_abstain(
         rules: Those of the bundle, if it has any.
         out_of_distribution: Distance from the images of the calibration as a share of the limit, if it was computed.
         disagreement: From `group_disagreement` or `member_disagreement`, 0 to 1.
+        certainty: Largest probability of a diagnosis, at the frequencies that the diagnoses are calibrated at.
         prediction_set: Diagnoses, if the bundle is calibrated for it.
         evidence: Where the risk comes from, if it was computed.
     """
@@ -58,6 +61,8 @@ def reason_to_abstain(
         return ""
     if rules.most_disagreement is not None and disagreement > rules.most_disagreement:
         return "the parts of the model contradict each other"
+    if rules.least_certainty is not None and certainty < rules.least_certainty:
+        return "no diagnosis is probable enough"
     if rules.largest_set is not None and prediction_set is not None:
         if not prediction_set.codes:
             return "no diagnosis is probable enough"

@@ -179,6 +179,7 @@ class Analyzer:
             rules,
             out_of_distribution=distance,
             disagreement=answer.disagreement,
+            certainty=answer.certainty,
             prediction_set=answer.prediction_set,
             evidence=found_evidence,
         )

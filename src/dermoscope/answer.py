@@ -30,6 +30,7 @@ class Answer:
         p_melanoma: Melanoma's part of it.
         prediction_set: Diagnoses that remain possible, where that is calibrated.
         disagreement: How far those who answered are apart, 0 to 1.
+        certainty: Largest probability of a diagnosis, at the frequencies that the diagnoses are calibrated at.
         rules: When the answer is withheld, beyond what always withholds it.
         members: `[M, C, K]`, what each member of the mode says about each crop; none without a mode.
         evidence: `[h, w]` over the image, what each cell adds to the log-odds of malignancy, where a network tells.
@@ -41,6 +42,7 @@ class Answer:
     p_melanoma: float
     prediction_set: PredictionSet | None
     disagreement: float
+    certainty: float
     rules: AbstentionPart | None
     members: NDArray[np.float64] | None = None
     evidence: NDArray[np.float32] | None = None
@@ -105,6 +107,7 @@ class AnswerModel:
                 p_melanoma=_melanoma(heads, said, risk),
                 prediction_set=prediction_set(heads.diagnosis.classes, heads.diagnosis.conformal, said),
                 disagreement=group_disagreement(group, said),
+                certainty=max(said.values()),
                 rules=self._bundle.abstention,
             )
         mode = self._fusion.mode
@@ -118,6 +121,7 @@ class AnswerModel:
             p_melanoma=fused.probabilities.get("MEL", 0.0),
             prediction_set=prediction_set(mode.fusion.classes, mode.conformal, fused.probabilities),
             disagreement=fused.disagreement,
+            certainty=max(fused.probabilities.values()),
             rules=mode.abstention,
             members=fused.members,
             evidence=fused.evidence,

@@ -194,12 +194,15 @@ class AbstentionPart(_Record):
         least_evidence_inside: The share of the evidence that must lie on the lesion, 0 to 1.
         most_disagreement: How far those who answer may be apart, 0 to 1: the heads about the lesion group, the
             members of a mode about the diagnosis.
+        least_certainty: How probable the most probable diagnosis must be, 0 to 1, at the frequencies that the diagnoses
+            are calibrated at.
         largest_set: How many diagnoses a prediction set may hold; an empty set withholds the answer as well.
     """
 
     quality: tuple[str, ...] = ()
     least_evidence_inside: Share | None = None
     most_disagreement: Share | None = None
+    least_certainty: Share | None = None
     largest_set: Annotated[int, Field(ge=1)] | None = None
 
 

@@ -10,7 +10,7 @@ from dermoscope import taxonomy
 from dermoscope.ensemble.ensemble import Ensemble, Rule
 from dermoscope.evaluation.conformal import ConformalSets
 from dermoscope.network_parts import MemberPart
-from dermoscope.training.mode_fit import COVERAGE, MOST_WITHHELD, MemberAnswers, fit_mode
+from dermoscope.training.mode_fit import COVERAGE, UNCERTAIN, MemberAnswers, fit_mode
 from tests.test_fusion import NETWORK
 
 QUICK: tuple[Rule, ...] = ("mean", "geometric mean", "dempster-shafer")
@@ -81,14 +81,22 @@ def test_prediction_sets_hold_the_truth_as_often_as_promised(held_out: MemberAns
     said = answers(2000)
     part = fit_mode(said, parts(said), meaning="", rules=QUICK).part
     assert part.conformal
-    assert part.abstention
-    assert part.abstention.largest_set
     limits = np.array([np.inf if limit is None else limit for limit in part.conformal.thresholds])
     rule = ConformalSets("lac", COVERAGE, limits, False, np.array(part.conformal.images))
     sets = rule.sets(Ensemble(part.fusion).combine(held_out.probabilities))
     assert sets[np.arange(len(sets)), held_out.labels].mean() == pytest.approx(COVERAGE, abs=0.02)
-    sizes = sets.sum(axis=1)
-    assert np.mean((sizes > part.abstention.largest_set) | (sizes == 0)) < MOST_WITHHELD + 0.03
+
+
+def test_the_least_certain_answers_are_withheld_and_are_more_often_wrong(held_out: MemberAnswers) -> None:
+    said = answers(2000)
+    part = fit_mode(said, parts(said), meaning="", rules=QUICK).part
+    assert part.abstention
+    assert part.abstention.least_certainty
+    found = Ensemble(part.fusion).combine(held_out.probabilities)
+    withheld = found.max(axis=1) < part.abstention.least_certainty
+    wrong = found.argmax(axis=1) != held_out.labels
+    assert withheld.mean() == pytest.approx(UNCERTAIN, abs=0.02)
+    assert wrong[withheld].mean() > 1.5 * wrong[~withheld].mean()
 
 
 def test_a_member_that_knows_nothing_costs_next_to_nothing() -> None:

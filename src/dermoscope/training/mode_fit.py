@@ -23,8 +23,8 @@ RULES: tuple[Rule, ...] = ("mean", "geometric mean", "dempster-shafer", "stackin
 
 COVERAGE = 0.9
 SENSITIVITIES = (0.9, 0.95)
-MOST_WITHHELD = 0.2
-"""Share of the validation images from which on too many answers would be withheld."""
+UNCERTAIN = 0.15
+"""Share of the validation images whose most probable diagnosis is the least probable: those answers are withheld."""
 
 AGREEING = 0.98
 """Share of the validation images on which members do not contradict each other."""
@@ -153,7 +153,7 @@ def fit_mode(
         ),
         abstention=AbstentionPart(
             most_disagreement=_most_disagreement(said.probabilities),
-            largest_set=_largest_set(sets.sets(probabilities).sum(axis=1)),
+            least_certainty=round(float(np.quantile(probabilities.max(axis=1), UNCERTAIN)), 4),
         ),
     )
     return FittedMode(part, losses, probabilities)
@@ -163,14 +163,6 @@ def _sets(said: MemberAnswers, probabilities: NDArray[np.float64]) -> conformal.
     """Calibrated on one image a lesion, as the promise needs images that do not depend on each other."""
     _, first = np.unique(said.groups, return_index=True)
     return conformal.fit(said.labels[first], probabilities[first], COVERAGE)
-
-
-def _largest_set(sizes: NDArray[np.integer]) -> int:
-    """The smallest limit on the number of diagnoses that withholds few enough answers; empty sets are withheld, too."""
-    for limit in range(1, int(sizes.max()) + 1):
-        if np.mean((sizes > limit) | (sizes == 0)) <= MOST_WITHHELD:
-            return limit
-    return max(1, int(sizes.max()))
 
 
 def _most_disagreement(said: NDArray[np.float64]) -> float | None:
