@@ -22,6 +22,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,13 @@ def main() -> None:
     parser.add_argument("--folder-count", type=int, default=100, help="images of a throughput run")
     parser.add_argument("--rounds", type=int, default=3, help="starts and throughput runs of each side")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="measure these only")
+    parser.add_argument(
+        "--eager", nargs="*", help="sides in eager torch to measure, such as eager-best; by default all"
+    )
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
+    sides = eager_sides() if arguments.eager is None else arguments.eager
+    sides = sides if arguments.weights else []
     with tempfile.TemporaryDirectory() as name:
         scratch = Path(name)
         images = repeated(arguments.images, arguments.count, scratch / "many")
@@ -60,9 +66,9 @@ def main() -> None:
         result: dict[str, Any] = {"machine": machine()}
         parts: dict[str, Callable[[], Any]] = {
             "start_s": lambda: starts(files[0], scratch, arguments.rounds),
-            "latency_ms": lambda: latencies(files, arguments.weights, scratch),
-            "throughput": lambda: throughput(few, arguments.weights, scratch, arguments.rounds),
-            "memory": lambda: memory(images, arguments.weights, few, scratch),
+            "latency_ms": lambda: latencies(files, arguments.weights, sides, scratch),
+            "throughput": lambda: throughput(few, arguments.weights, sides, scratch, arguments.rounds),
+            "memory": lambda: memory(images, arguments.weights, sides, few, scratch),
         }
         for part in arguments.parts:
             print(f"measuring {part}", file=sys.stderr)
@@ -155,15 +161,16 @@ class Worker:
         self._process.wait()
 
 
-def torch_sides(weights: Path | None) -> list[str]:
-    """The eager sides: the bundle's input size, and the one the weights were trained at."""
-    sizes = (Bundle.default().description.encoder.input.size, REFERENCE_SIZE)
-    return [f"torch-{size}" for size in sizes] if weights else []
+def eager_sides() -> list[str]:
+    """The modes of the bundle, and masks by prompts alone: at its input size, and at that of the weights."""
+    bundle = Bundle.default()
+    sizes = (bundle.description.encoder.input.size, REFERENCE_SIZE)
+    return [*(f"eager-{mode}" for mode in bundle.description.modes), *(f"torch-{size}" for size in sizes)]
 
 
-def latencies(files: list[Path], weights: Path | None, scratch: Path) -> dict[str, Any]:
+def latencies(files: list[Path], weights: Path | None, eager: list[str], scratch: Path) -> dict[str, Any]:
     """Median and 90th percentile a stage over the images that every side carried to the end."""
-    sides = [OURS, FLOAT32, *torch_sides(weights)]
+    sides = [OURS, FLOAT32, *eager]
     taken: dict[str, list[dict[str, float]]] = defaultdict(list)
     with ExitStack() as stack:
         workers = {}
@@ -196,25 +203,27 @@ def _quantiles(times: list[dict[str, float]]) -> dict[str, dict[str, float]]:
     return summary
 
 
-def throughput(folder: Path, weights: Path | None, scratch: Path, rounds: int) -> dict[str, float]:
+def throughput(folder: Path, weights: Path | None, eager: list[str], scratch: Path, rounds: int) -> dict[str, float]:
     """Median images a second over a folder, without the start; the sides take turns."""
     rates: dict[str, list[float]] = defaultdict(list)
+    modes = list(Bundle.default().description.modes) or [""]
     with ExitStack() as stack:
-        workers = {side: Worker(side, weights, scratch / "cache") for side in torch_sides(weights)}
+        workers = {side: Worker(side, weights, scratch / "cache") for side in eager}
         for worker in workers.values():
             stack.callback(worker.close)
         for number in range(rounds):
-            for jobs in ("1", "2"):
-                out = scratch / f"folder{number}-{jobs}"
-                summary = run(command(folder, out, "--no-pictures", "--jobs", jobs), scratch / "cache")
-                rates[f"dermoscope, jobs {jobs}"].append(summary["done"] / summary["seconds"])
+            for mode, jobs in product(modes, ("1", "2")):
+                out = scratch / f"folder{number}-{mode}-{jobs}"
+                options = ["--bundle", mode] if mode else []
+                summary = run(command(folder, out, "--no-pictures", "--jobs", jobs, *options), scratch / "cache")
+                rates[" ".join(["dermoscope", mode, "jobs", jobs])].append(summary["done"] / summary["seconds"])
             for side, worker in workers.items():
                 answer = worker.ask("folder", str(folder), str(scratch / f"folder{number}-{side}"))
                 rates[side].append(answer["images"] / answer["seconds"])
     return {side: float(np.median(values)) for side, values in rates.items()}
 
 
-def memory(folder: Path, weights: Path | None, few: Path, scratch: Path) -> dict[str, Any]:
+def memory(folder: Path, weights: Path | None, eager: list[str], few: Path, scratch: Path) -> dict[str, Any]:
     """Resident memory in MiB of a run over the whole folder, and the peak of the eager sides over a few images."""
     count, out = sum(1 for _ in folder.iterdir()), scratch / "memory"
     samples: list[tuple[int, float]] = []
@@ -241,7 +250,7 @@ def memory(folder: Path, weights: Path | None, few: Path, scratch: Path) -> dict
         reached = [rss for lines, rss in samples if abs(lines - mark * count) <= max(2.0, 0.02 * count)]
         marks[f"{mark:.0%}"] = float(np.median(reached)) if reached else None
     peaks = {"dermoscope, jobs 2": peak}
-    for side in torch_sides(weights):
+    for side in eager:
         worker = Worker(side, weights, scratch / "cache")
         worker.ask("folder", str(few), str(scratch / f"memory-{side}"))
         peaks[side] = resident(worker.pid)["VmHWM"]
@@ -260,7 +269,7 @@ def resident(pid: int) -> dict[str, float]:
 
 
 def table(result: dict[str, Any]) -> str:
-    """The result as Markdown; ratios are against `dermoscope-auto` and its two jobs."""
+    """The result as Markdown; ratios are against `dermoscope-auto`, and against two jobs of the first mode."""
     start, latency, rates = (result.get(key, {}) for key in PARTS[:3])
     lines = ["| | median | 90th percentile | times dermoscope-auto |", "|---|---|---|---|"]
     lines += [f"| {kind} `dermoscope analyze one.jpg`, s | {seconds:.2f} | | |" for kind, seconds in start.items()]
@@ -269,7 +278,7 @@ def table(result: dict[str, Any]) -> str:
             ours = latency[OURS].get(stage)
             ratio = f"{values['median'] / ours['median']:.2f}" if ours and ours["median"] else ""
             lines.append(f"| {side}, {stage}, ms | {values['median']:.1f} | {values['p90']:.1f} | {ratio} |")
-    best = rates.get("dermoscope, jobs 2")
+    best = next((rate for side, rate in rates.items() if side.endswith("jobs 2")), None)
     lines += [f"| {side}, images/s | {rate:.2f} | | {rate / best:.2f} |" for side, rate in rates.items()]
     if used := result.get("memory"):
         lines += [

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import load_file
 
-from dermoscope.bundle import Bundle
+from dermoscope.bundle import Bundle, BundleDescription
 from dermoscope.bundle_parts import Head
 from dermoscope.encoders.inputs import EncoderInput
 from dermoscope.encoders.registry import encoder_spec
@@ -53,15 +53,7 @@ class EagerTorch:
         self._rules = description.decoder.rules
         self._encoder = TinyViTSam.from_state(spec, state)
         self._decoder = PromptedMaskDecoder.from_state(size, state)
-        heads = description.heads
-        self._gate = _averaged_head(description.gate.head, _STATISTICS).eval()
-        self._heads = Heads(
-            {
-                head.output: _averaged_head(head, _FEATURE)
-                for head in (heads.group, heads.diagnosis, heads.malignancy)
-                if head
-            }
-        ).eval()
+        self._gate, self._heads = averaged_gate(description), averaged_heads(description)
 
     @torch.inference_mode()
     def analyze(self, path: Path, mask_path: Path | None = None) -> dict[str, float]:
@@ -130,6 +122,20 @@ class _BoxByBox:
             found.append((masks, overlaps))
         masks, overlaps = (torch.cat(parts).numpy() for parts in zip(*found, strict=True))
         return {"masks": masks, "overlaps": overlaps}
+
+
+def averaged_gate(description: BundleDescription) -> AveragedHead:
+    """A gate of the shipped size with random weights."""
+    return _averaged_head(description.gate.head, _STATISTICS).eval()
+
+
+def averaged_heads(description: BundleDescription) -> Heads:
+    """Heads of the shipped sizes with random weights."""
+    heads = description.heads
+    made = {
+        head.output: _averaged_head(head, _FEATURE) for head in (heads.group, heads.diagnosis, heads.malignancy) if head
+    }
+    return Heads(made).eval()
 
 
 def _averaged_head(head: Head, width: int) -> AveragedHead:

@@ -2,9 +2,9 @@
 
     python benchmarks/worker.py SIDE WEIGHTS
 
-SIDE is `dermoscope-auto`, `dermoscope-float32`, a mode such as `dermoscope-fast`, `torch-112`, `torch-256`, `timm` or
-`sklesion`. Every line on standard input is a request:
-`one PATH` analyses one image, `folder PATH OUT` a folder. Every answer is a line of JSON.
+SIDE is `dermoscope-auto`, `dermoscope-float32`, a mode as `dermoscope-fast`, the same in eager torch as `eager-fast`,
+the mask by prompts in eager torch (`torch-112`, `torch-256`), `timm` or `sklesion`. Every line on standard input is a
+request: `one PATH` analyses one image, `folder PATH OUT` a folder. Every answer is a line of JSON.
 """
 
 from __future__ import annotations
@@ -31,6 +31,10 @@ def main() -> None:
 def _side(side: str, weights: Path) -> Analyze:
     if side.startswith("torch-"):
         return _torch(side, weights)
+    if side.startswith("eager-"):
+        from eager_mode import EagerMode
+
+        return EagerMode(weights, side.removeprefix("eager-")).analyze
     if side.startswith("dermoscope-"):
         return _dermoscope(side.removeprefix("dermoscope-"))
     from peer_sides import sklesion_script, timm_script
