@@ -7,7 +7,7 @@ Each training is `dermoscope train cam-crop-isic2017` on the official splits of 
 is not done again, one that was interrupted goes on. They lie in `<run>/looks/<name>-<seed>`; `tables.py` reads them.
 The first look and the networks of the folds are those of the first training of a seed, `map-0.2-0.1`, for all that
 differ from it in the second look alone, so that differences are those of the second look. Masks are what `dermoscope
-segment` draws by itself, in `<run>/masks`. On one core the first training takes 35 minutes, every other 5.
+segment` draws by itself, in `<run>/masks`. Two of these scripts can share the work, each with its own `--only`.
 """
 
 from __future__ import annotations
@@ -39,11 +39,23 @@ SECOND_LOOKS: dict[str, tuple[str, ...]] = {
 """What differs in the second look alone."""
 OTHERS: dict[str, tuple[str, ...]] = {
     "in-fold": ("folds=0",),
-    "every-stage": ("first.model.frozen_stages=0",),
-    "melanoma": ("first.task.question=isic2017-melanoma",),
-    "keratosis": ("first.task.question=isic2017-keratosis",),
+    "every-stage": ("folds=0", "first.model.frozen_stages=0"),
+    "melanoma": ("folds=0", "first.task.question=isic2017-melanoma"),
+    "keratosis": ("folds=0", "first.task.question=isic2017-keratosis"),
+    "vgg-gap": (
+        "folds=0",
+        "first.model.backbone=vgg16",
+        "first.model.gap_convolution=1024",
+        "first.model.frozen_stages=7",
+        "first.model.size=128",
+        "first.precision=bfloat16",
+        "first.optimiser.learning_rate=0.0002",
+        "first.stopping.epochs=4",
+        "second={optimiser.learning_rate: 0.00006, stopping.epochs: 2}",
+    ),
 }
-"""What changes the first look, or the folds, too; `in-fold` shares the first."""
+"""What changes the first look, too: without folds, to be compared with `in-fold`, which shares the first. `vgg-gap` wants
+other `--weights`."""
 
 
 def main() -> None:
