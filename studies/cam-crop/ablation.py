@@ -54,8 +54,8 @@ OTHERS: dict[str, tuple[str, ...]] = {
         "second={optimiser.learning_rate: 0.00006, stopping.epochs: 2}",
     ),
 }
-"""What changes the first look, too: without folds, to be compared with `in-fold`, which shares the first. `vgg-gap` wants
-other `--weights`."""
+"""What changes the first look, too: without folds, to be compared with `in-fold`, which shares the first. For `vgg-gap`
+there are other `--weights`."""
 
 
 def main() -> None:
