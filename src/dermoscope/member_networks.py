@@ -19,6 +19,9 @@ from dermoscope.network_parts import MemberPart
 INPUT, OUTPUTS = "image", ("logits", "cams", "feature")
 """Names in the graph of a network."""
 
+_ORIENTATIONS: tuple[tuple[int, ...], ...] = ((), (0,), (1,), (0, 1))
+"""Axes of a square that are mirrored; a network that sees it n ways round sees the first n."""
+
 
 @dataclass(frozen=True, eq=False)
 class SeenViews:
@@ -100,5 +103,17 @@ class NetworksOnImage:
         if key not in self._views:
             self._views[key] = lesion_views(self._rgb, self._mask, *key[:3], look=look)
         views, graph = self._views[key], self._graphs[member.graph]
-        found = [graph({INPUT: prepare(square, member.input).image}) for square in views.squares]
+        found = [_answer(graph, square, member) for square in views.squares]
         return SeenViews(views, *(np.concatenate([one[name] for one in found]) for name in OUTPUTS))
+
+
+def _answer(graph: NamedGraph, square: NDArray[np.uint8], member: MemberPart) -> dict[str, NDArray[np.float32]]:
+    """The outputs for one square, the mean of all the ways round that the network sees it; maps as the square lies."""
+    found: dict[str, list[NDArray[np.float32]]] = {name: [] for name in OUTPUTS}
+    for axes in _ORIENTATIONS[: member.orientations]:
+        turned = np.ascontiguousarray(np.flip(square, axes))
+        answer = graph({INPUT: prepare(turned, member.input).image})
+        answer["cams"] = np.flip(answer["cams"], [axis + 2 for axis in axes])
+        for name in OUTPUTS:
+            found[name].append(answer[name])
+    return {name: np.mean(said, axis=0, dtype=np.float32) for name, said in found.items()}

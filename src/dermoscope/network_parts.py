@@ -11,6 +11,8 @@ from dermoscope.camnet.second_look import LookRules
 from dermoscope.encoders.inputs import InputContract
 from dermoscope.model_folder import FileName
 
+Orientations = Literal[1, 2, 4]
+
 
 class _Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -27,6 +29,8 @@ class MemberPart(_Record):
             way from image to input is another input.
         cleaning: What is done to an image first.
         crops: What is cut out of it.
+        orientations: How many ways round it sees each crop: as it is; at 2, mirrored top to bottom, too; at 4, both also
+            mirrored left to right. What it says is the mean.
         backbone: Name of its backbone in timm.
         licence: Of the weights that it started from.
     """
@@ -37,6 +41,7 @@ class MemberPart(_Record):
     side: PositiveInt
     cleaning: Cleaning
     crops: CropRules
+    orientations: Orientations = 1
     backbone: str
     licence: str
 

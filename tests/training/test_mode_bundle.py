@@ -7,17 +7,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import save_file
 
 import dermoscope
 from dermoscope import taxonomy
 from dermoscope.bundle import Bundle
-from dermoscope.camnet.lesion_views import Cleaning
+from dermoscope.camnet.lesion_views import Cleaning, CropRules
 from dermoscope.camnet.network import CAMNetwork
 from dermoscope.cli import main
 from dermoscope.data.manifest import Record, write_manifest
 from dermoscope.encoders.inputs import InputContract
+from dermoscope.images import decode
+from dermoscope.member_networks import MemberNetworks, SeenViews
 from dermoscope.training.cam_description import DESCRIPTION_NAME, MODEL_NAME, CAMModelDescription
 from dermoscope.training.export import write_bundle
 from dermoscope.training.mode_bundle import ask_members
@@ -142,16 +145,39 @@ def test_an_image_that_is_unlike_the_validation_images_gets_no_answer(made: Path
     assert strange.to_row()["out_of_distribution"] == strange.out_of_distribution
 
 
+@pytest.mark.parametrize("ways", [2, 4])
+def test_a_network_sees_a_view_several_ways_round(made: Path, world: Path, ways: int) -> None:
+    part = Bundle.load(made).description.modes["best"].networks[0]
+    part = part.model_copy(update={"crops": CropRules(names=("full",)), "cleaning": Cleaning(outer_circle=False)})
+    networks = MemberNetworks(made, [part], engine=None, precision="float32", threads=1, streams=1)
+    rgb = decode(world / "image-0.png").rgb
+
+    def seen(image: NDArray[np.uint8], ways: int) -> SeenViews:
+        return networks.on(np.ascontiguousarray(image), None).see(part.model_copy(update={"orientations": ways}))
+
+    turned = [rgb, rgb[::-1], rgb[:, ::-1], rgb[::-1, ::-1]]
+    each = [seen(image, 1).logits for image in turned]
+    assert np.ptp(each) > 0.001
+    found = seen(rgb, ways)
+    np.testing.assert_allclose(found.logits, np.mean(each[:ways], axis=0), atol=1e-5)
+    # Maps lie as the image lies, whichever way round the network saw it.
+    np.testing.assert_allclose(seen(rgb[::-1], ways).maps[..., ::-1, :], found.maps, atol=1e-5)
+    np.testing.assert_allclose(found.maps.mean(axis=(2, 3)), found.logits, atol=0.1)
+
+
 def test_modes_share_the_file_of_a_network(made: Path, world: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = world / "two"
     arguments = ["export", str(world / "run"), "--bundle", str(made), "--manifest", str(world / "manifest.csv")]
     arguments += ["--mode", "fast", "--views", "full", "--first", "--no-heads", "--meaning", "one look"]
+    arguments += ["--orientations", "4"]
     assert main([*arguments, "--out", str(out)]) == 0
     assert "network 1 by the rule" in capsys.readouterr().out
     bundle = Bundle.load(out)
     assert list(bundle.description.modes) == ["fast", "best"]
     assert len(list(out.glob("network-*.onnx"))) == 1
     assert bundle.description.modes["fast"].networks[0].crops.names == ("full",)
+    assert bundle.description.modes["fast"].networks[0].orientations == 4
+    assert "4 ways round" in (out / "README.md").read_text()
     assert dermoscope.load(out).mode == "fast"
     assert bundle.description.modes["best"] == Bundle.load(made).description.modes["best"]
     # What was measured of the answers of the heads is not what this bundle answers.
@@ -179,6 +205,7 @@ def test_a_mode_that_is_replaced_leaves_no_graph(made: Path, world: Path) -> Non
         (["--mode", "best"], "needs --manifest"),
         (["--manifest", "manifest.csv"], "are for --mode"),
         (["--views", "full"], "are for --mode"),
+        (["--orientations", "2"], "are for --mode"),
     ],
 )
 def test_what_does_not_go_together_is_refused(

@@ -30,6 +30,7 @@ def export(
     manifest: Path | None = None,
     meaning: str = "",
     views: Annotated[tuple[Literal["tight", "middle", "full", "whole"], ...], Parameter(show_default=False)] = (),
+    orientations: Literal[1, 2, 4] = 1,
     no_heads: Annotated[bool, Parameter(show_default=False)] = False,
     first: Annotated[bool, Parameter(show_default=False)] = False,
     jobs: int = 2,
@@ -73,6 +74,8 @@ def export(
         manifest: For a mode: the images; those of the split val are fitted on.
         meaning: For a mode: what it is for, in words.
         views: For a mode: what every network sees (tight, middle, full, whole); by default as it was trained.
+        orientations: For a mode: how many ways round every network sees each view: as it is; with 2 also mirrored top to
+            bottom; with 4 both also mirrored left to right.
         no_heads: For a mode: leave the answers of the heads out.
         first: For a mode: let it answer where nobody names a mode.
         jobs: For a mode: images looked at at once.
@@ -93,11 +96,19 @@ def export(
         if mode is not None:
             if learns != "a classifier" or manifest is None:
                 return fail("--mode: is for runs of networks, and needs --manifest", ExitCode.USAGE)
-            plan = ModePlan(mode, meaning or f"networks of {run.resolve().name}", member_runs(run), views, not no_heads)
+            plan = ModePlan(
+                mode,
+                meaning or f"networks of {run.resolve().name}",
+                member_runs(run),
+                views,
+                not no_heads,
+                orientations,
+            )
             base = Bundle.load(bundle) if bundle else Bundle.default()
             return _export_mode(plan, base, out, manifest, images, first=first, jobs=jobs)
-        if manifest or views or no_heads or first or meaning:
-            return fail("--manifest, --meaning, --views, --no-heads and --first: are for --mode", ExitCode.USAGE)
+        if manifest or views or orientations > 1 or no_heads or first or meaning:
+            what = "--manifest, --meaning, --views, --orientations, --no-heads and --first"
+            return fail(f"{what}: are for --mode", ExitCode.USAGE)
         if learns == "a head":
             return fail(f"{run} is the run of a head; export takes runs for masks, of networks and of ensembles")
         if learns == "a classifier":

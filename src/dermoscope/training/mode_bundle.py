@@ -23,7 +23,7 @@ from dermoscope.data.manifest import Record
 from dermoscope.ensemble.ensemble import EnsembleDescription
 from dermoscope.files import sha256_of
 from dermoscope.images import ImageError
-from dermoscope.network_parts import MemberPart
+from dermoscope.network_parts import MemberPart, Orientations
 from dermoscope.training.cam_description import MODEL_NAME, CAMRunError
 from dermoscope.training.cam_export import member_part, write_network
 from dermoscope.training.cam_model_file import load_cam_run
@@ -50,6 +50,7 @@ class ModePlan:
         runs: Runs of networks for the seven diagnoses.
         views: What every network sees; as it was trained if there are none.
         heads: Whether the heads answer, too.
+        orientations: How many ways round every network sees each view; see `MemberPart`.
     """
 
     name: str
@@ -57,6 +58,7 @@ class ModePlan:
     runs: tuple[Path, ...]
     views: tuple[View, ...] = ()
     heads: bool = True
+    orientations: Orientations = 1
 
 
 def bundle_with_mode(
@@ -191,7 +193,7 @@ def _write_networks(
         part = member_part(f"network {number}", graph, trained)
         if plan.views:
             part = part.model_copy(update={"crops": part.crops.model_copy(update={"names": plan.views})})
-        parts.append(part)
+        parts.append(part.model_copy(update={"orientations": plan.orientations}))
         learnt.append(", ".join(f"{count:,} images of {source}" for source, count in trained.images.items()))
     return parts, checks, learnt
 

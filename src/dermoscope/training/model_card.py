@@ -101,6 +101,7 @@ def _modes(description: BundleDescription) -> str:
     for name, mode in description.modes.items():
         networks = "; ".join(
             f"{one.name}: {one.backbone} at {one.input.size} px on {', '.join(one.crops.names)}"
+            f"{', each ' + str(one.orientations) + ' ways round' if one.orientations > 1 else ''}"
             for one in mode.networks
         )
         lines += [f"- **{name}**: {mode.meaning}. {', '.join(mode.fusion.members)} by the rule {mode.fusion.rule}"]
