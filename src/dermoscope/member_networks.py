@@ -113,7 +113,7 @@ def _answer(graph: NamedGraph, square: NDArray[np.uint8], member: MemberPart) ->
     for axes in _ORIENTATIONS[: member.orientations]:
         turned = np.ascontiguousarray(np.flip(square, axes))
         answer = graph({INPUT: prepare(turned, member.input).image})
-        answer["cams"] = np.flip(answer["cams"], [axis + 2 for axis in axes])
+        answer["cams"] = np.flip(answer["cams"], tuple(axis + 2 for axis in axes))
         for name in OUTPUTS:
             found[name].append(answer[name])
     return {name: np.mean(said, axis=0, dtype=np.float32) for name, said in found.items()}

@@ -12,6 +12,7 @@ from dermoscope.encoders.inputs import InputContract
 from dermoscope.model_folder import FileName
 
 Orientations = Literal[1, 2, 4]
+"""How many ways round a network sees a crop."""
 
 
 class _Record(BaseModel):
@@ -29,8 +30,8 @@ class MemberPart(_Record):
             way from image to input is another input.
         cleaning: What is done to an image first.
         crops: What is cut out of it.
-        orientations: How many ways round it sees each crop: as it is; at 2, mirrored top to bottom, too; at 4, both also
-            mirrored left to right. What it says is the mean.
+        orientations: How many ways round it sees each crop: 1 as it is, 2 also mirrored top to bottom, 4 both also
+            mirrored left to right; what it says is the mean.
         backbone: Name of its backbone in timm.
         licence: Of the weights that it started from.
     """

@@ -45,12 +45,13 @@ def main() -> None:
     if mode is None:
         raise SystemExit("this bundle has no modes")
     found: dict[str, dict[str, dict[str, float]]] = {}
-    for data, measure in (("ham10000", ham10000), ("isic2017", isic2017)):
+    measures = {"ham10000": lambda pairs: ham10000(pairs, mode), "isic2017": isic2017}
+    for data, measure in measures.items():
         records = list(read_manifest(arguments.run / f"test-{data}.csv"))
         pairs = ask(records, arguments.run / f"test-{data}-{name}", analyzer)
         print(f"\n{data}, {len(pairs):,} of {len(records):,} images, mode {name}\n\n| what | value |\n| --- | --- |")
         found[data] = {}
-        for what, estimate in [*measure(pairs, mode), *subgroups(pairs)]:
+        for what, estimate in [*measure(pairs), *subgroups(pairs)]:
             print(f"| {what} | {estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f}) |", flush=True)
             numbers = {"value": estimate.value, "low": estimate.low, "high": estimate.high, "n": estimate.n}
             found[data][what] = {number: round(value, 4) for number, value in numbers.items()}
@@ -85,7 +86,7 @@ def ham10000(pairs: list[Pair], mode: ModePart) -> list[tuple[str, Estimate]]:
     return table
 
 
-def isic2017(pairs: list[Pair], mode: ModePart) -> list[tuple[str, Estimate]]:  # noqa: ARG001 - as ham10000
+def isic2017(pairs: list[Pair]) -> list[tuple[str, Estimate]]:
     """Melanoma, seborrheic keratosis, nevus: ranked by two probabilities, as in that challenge.
 
     Melanoma is ranked by its odds, were all equally frequent, and by `p_melanoma`, its part of the risk.
@@ -96,15 +97,12 @@ def isic2017(pairs: list[Pair], mode: ModePart) -> list[tuple[str, Estimate]]:  
     p_melanoma = np.array([one.p_melanoma or 0.0 for _, one in pairs])
     scores = {code: np.array([one.diagnosis[code] for _, one in pairs]) for code in task.ranked}
 
-    def mean_auc(rows: NDArray[np.intp]) -> float:
-        return float(np.mean([auc(truth == code, scores[code])(rows) for code in task.ranked]))
-
-    def by_risk(rows: NDArray[np.intp]) -> float:
-        return float(np.mean([auc(truth == "MEL", p_melanoma)(rows), auc(truth == "BKL", scores["BKL"])(rows)]))
+    def mean_auc(ranked: dict[str, NDArray[np.float64]]) -> Statistic:
+        return lambda rows: float(np.mean([auc(truth == code, of)(rows) for code, of in ranked.items()]))
 
     return [
-        ("mean AUC, by the odds", grouped_bootstrap(mean_auc, groups)),
-        ("mean AUC, melanoma by p_melanoma", grouped_bootstrap(by_risk, groups)),
+        ("mean AUC, by the odds", grouped_bootstrap(mean_auc(scores), groups)),
+        ("mean AUC, melanoma by p_melanoma", grouped_bootstrap(mean_auc({**scores, "MEL": p_melanoma}), groups)),
         *[(f"AUC, {c}", grouped_bootstrap(auc(truth == c, scores[c]), groups)) for c in task.ranked],
         *risks(pairs, truth == "MEL", groups),
     ]

@@ -74,8 +74,8 @@ def export(
         manifest: For a mode: the images; those of the split val are fitted on.
         meaning: For a mode: what it is for, in words.
         views: For a mode: what every network sees (tight, middle, full, whole); by default as it was trained.
-        orientations: For a mode: how many ways round every network sees each view: as it is; with 2 also mirrored top to
-            bottom; with 4 both also mirrored left to right.
+        orientations: For a mode: how many ways round every network sees each view: 1 as it is, 2 also mirrored top to
+            bottom, 4 both also mirrored left to right.
         no_heads: For a mode: leave the answers of the heads out.
         first: For a mode: let it answer where nobody names a mode.
         jobs: For a mode: images looked at at once.
