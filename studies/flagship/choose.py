@@ -1,0 +1,153 @@
+"""What was chosen on the validation images: rule, networks, views, ways round, and what is withheld.
+
+    python studies/flagship/choose.py --run runs/flagship --bundle my-bundle --mode best
+
+Everything is fitted in five folds that keep lesions whole, as `dermoscope export --mode` fits; no test image is read.
+What the members say is asked once for each number of ways round and kept in the run folder.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import log_loss, roc_auc_score
+from sklearn.model_selection import StratifiedGroupKFold
+
+from dermoscope import taxonomy
+from dermoscope.abstention import member_disagreement
+from dermoscope.bundle import Bundle
+from dermoscope.bundle_parts import HEADS, ModePart
+from dermoscope.cli.evaluations import steps
+from dermoscope.data.manifest import read_manifest
+from dermoscope.ensemble.ensemble import Ensemble, Rule
+from dermoscope.evaluation import conformal
+from dermoscope.network_parts import Orientations
+from dermoscope.training.mode_bundle import ask_members
+from dermoscope.training.mode_fit import COVERAGE, RULES, UNCERTAIN, MemberAnswers
+
+WAYS: tuple[Orientations, ...] = (1, 2, 4)
+CHOSEN: Rule = "geometric mean"
+FOLDS = 5
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--run", type=Path, default=Path("runs/flagship"))
+    parser.add_argument("--bundle", type=Path, help="by default the one inside the package")
+    parser.add_argument("--mode", default="best")
+    arguments = parser.parse_args()
+    bundle = Bundle.load(arguments.bundle) if arguments.bundle else Bundle.default()
+    name, mode = bundle.mode(arguments.mode)
+    if mode is None:
+        raise SystemExit("this bundle has no modes")
+    said = {ways: answers(bundle, name, mode, ways, arguments.run) for ways in WAYS}
+    ships = said[mode.networks[0].orientations]
+    print(f"{len(ships.labels):,} validation images\n\n| rule | {' | '.join(MEASURES)} |\n|{'---|' * 5}")
+    for rule in RULES:
+        line(rule, ships, folded(ships, rule))
+    print(f"\n| members | views | ways round | {' | '.join(MEASURES)} |\n|{'---|' * 7}")
+    networks = [one for one in ships.members if one != HEADS]
+    groups = [*([one] for one in networks), networks, [HEADS, networks[-1]], [HEADS, *networks]]
+    for members in groups:
+        for views in (*([view] for view in ships.crops), list(ships.crops)):
+            for ways in WAYS:
+                part = narrowed(said[ways], members, views)
+                line(f"{', '.join(members)} | {', '.join(views)} | {ways}", part, folded(part, CHOSEN))
+    withholding(ships)
+
+
+def answers(bundle: Bundle, name: str, mode: ModePart, ways: Orientations, run: Path) -> MemberAnswers:
+    """What the members say when every network sees each view so many ways round; asked once."""
+    kept = run / f"answers-{name}-{ways}-{bundle.fingerprint[:8]}.npz"
+    if not kept.exists():
+        networks = tuple(one.model_copy(update={"orientations": ways}) for one in mode.networks)
+        modes = {**bundle.description.modes, name: mode.model_copy(update={"networks": networks})}
+        changed = Bundle(bundle.folder, bundle.description.model_copy(update={"modes": modes}), bundle.fingerprint)
+        with steps(quiet=False) as on_step:
+            what = f"asking about the validation images, {ways} ways round"
+            records = list(read_manifest(run / "manifest.csv"))
+            said, _ = ask_members(changed, name, records, on_image=lambda done, every: on_step(what, done, every))
+        np.savez(kept, probabilities=said.probabilities, labels=said.labels, groups=np.array(said.groups))
+    with np.load(kept) as found:
+        fusion = mode.fusion
+        return MemberAnswers(
+            fusion.members, fusion.crops, fusion.classes, found["probabilities"], found["labels"], list(found["groups"])
+        )
+
+
+def narrowed(said: MemberAnswers, members: Sequence[str], views: Sequence[str]) -> MemberAnswers:
+    """Some of the members on some of the views."""
+    chosen = np.ix_([said.members.index(one) for one in members], [said.crops.index(one) for one in views])
+    return MemberAnswers(
+        tuple(members), tuple(views), said.classes, said.probabilities[chosen], said.labels, said.groups
+    )
+
+
+def folded(said: MemberAnswers, rule: Rule) -> NDArray[np.float64]:
+    """`[N, K]`, of each image by the rule as fitted without its fold."""
+    found = np.zeros(said.probabilities.shape[2:])
+    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0)
+    for learnt, held in folds.split(said.labels, said.labels, said.groups):
+        found[held] = Ensemble(said.fitted(rule, learnt)).combine(said.probabilities[:, :, held])
+    return found
+
+
+MEASURES = ("log loss", "balanced accuracy", "AUC, melanoma", "AUC, malignancy")
+
+
+def line(what: str, said: MemberAnswers, found: NDArray[np.float64]) -> None:
+    """One row of a table, with `MEASURES`."""
+    malignant = np.array([code in taxonomy.malignancy_definition("graz").malignant for code in said.classes])
+    melanoma = said.classes.index("MEL")
+    values = (
+        log_loss(said.labels, found, labels=range(len(said.classes))),
+        balanced(said, found, np.arange(len(found))),
+        roc_auc_score(said.labels == melanoma, found[:, melanoma]),
+        roc_auc_score(malignant[said.labels], found[:, malignant].sum(axis=1)),
+    )
+    print(f"| {what} | {' | '.join(f'{value:.3f}' for value in values)} |", flush=True)
+
+
+def odds(said: MemberAnswers, found: NDArray[np.float64]) -> NDArray[np.float64]:
+    """`[N, K]`, were all diagnoses equally frequent."""
+    weighted = found / (np.bincount(said.labels, minlength=len(said.classes)) / len(said.labels))
+    return np.asarray(weighted / weighted.sum(axis=1, keepdims=True))
+
+
+def balanced(said: MemberAnswers, found: NDArray[np.float64], rows: NDArray[np.intp]) -> float:
+    """Mean recall of the diagnoses, answered at equal odds."""
+    labels, right = said.labels[rows], (odds(said, found).argmax(axis=1) == said.labels)[rows]
+    return float(np.mean([right[labels == label].mean() for label in np.unique(labels)]))
+
+
+def withholding(said: MemberAnswers) -> None:
+    """What is gained by each way to withhold the same share of the answers, and by the size of the set."""
+    found = folded(said, CHOSEN)
+    every = np.arange(len(found))
+    before = balanced(said, found, every)
+    _, first = np.unique(said.groups, return_index=True)
+    sizes = conformal.fit(said.labels[first], found[first], COVERAGE).sets(found).sum(axis=1)
+    doubts = {
+        "largest probability": -found.max(axis=1),
+        "largest of equal odds": -odds(said, found).max(axis=1),
+        "disagreement of members": member_disagreement(said.probabilities),
+    }
+    print(f"\n| withheld | share | balanced accuracy of the rest, gain on {before:.3f} |\n|---|---|---|")
+    by_size = np.flatnonzero(sizes == 1)
+    shares = (UNCERTAIN, 0.2)
+    rows = [("more than one diagnosis in the set", by_size)]
+    rows += [
+        (f"least sure by {name}", np.argsort(doubt, kind="stable")[: round((1 - share) * len(doubt))])
+        for share in shares
+        for name, doubt in doubts.items()
+    ]
+    for name, kept in rows:
+        print(f"| {name} | {1 - len(kept) / len(every):.3f} | {balanced(said, found, kept) - before:+.3f} |")
+
+
+if __name__ == "__main__":
+    main()
