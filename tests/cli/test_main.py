@@ -87,3 +87,17 @@ def test_every_command_says_what_it_does() -> None:
     assert set(app) >= {"analyze", "segment", "info"}
     for name in ("analyze", "segment", "info"):
         assert app[name].help
+
+
+def test_a_reader_that_has_read_enough_is_no_error() -> None:
+    command = [sys.executable, "-m", "dermoscope", "models", "show"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.readline()
+        process.stdout.close()
+        said = process.stderr.read()
+        code = process.wait()
+    assert said == ""
+    # A pipe that takes the whole card hides that nobody reads the rest.
+    assert code in (ExitCode.INTERRUPTED, ExitCode.DONE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError, Parameter
@@ -50,6 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         code = app(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:  # whoever reads, such as `head`, has read enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the last flush of all would fail, too
+        return ExitCode.INTERRUPTED
     except CycloptsError:  # already printed
         return ExitCode.USAGE
     except KeyboardInterrupt:
