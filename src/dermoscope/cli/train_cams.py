@@ -32,7 +32,7 @@ def order_network(
     """
     from dermoscope.cli.evaluations import steps
     from dermoscope.cli.training_progress import TrainingProgress
-    from dermoscope.training.cam_run import Announcements, crops_of, train_network
+    from dermoscope.training.cam_run import crops_of, train_network
     from dermoscope.training.processes import Processes
 
     processes = Processes()
@@ -46,13 +46,6 @@ def order_network(
     with steps(quiet=quiet) as on_step:
         on_step("looking for leaks between splits", 0, 0)
         shown = TrainingProgress(on_step, kept="crops", scores=_SHOWN, quiet=quiet)
-        announce = Announcements(
-            on_stage=lambda what: on_step(what, 0, 0),
-            on_forecast=shown.forecast,
-            on_crops=shown.cached,
-            on_step=shown.step,
-            on_epoch=shown.epoch,
-        )
         source: list[str | Path] = ["--weights", weights]
         source += ["--masks", masks] if masks else []
         source += ["--start", start] if start else []
@@ -65,7 +58,7 @@ def order_network(
                 run,
                 order.out,
                 start=start,
-                announce=announce,
+                announce=shown.announcements(),
                 threads=order.jobs,
                 resamples=order.resamples,
             )

@@ -38,7 +38,6 @@ def order_looks(
     """
     from dermoscope.cli.evaluations import steps
     from dermoscope.cli.training_progress import TrainingProgress
-    from dermoscope.training.cam_run import Announcements
     from dermoscope.training.run_folder import RunFolder
     from dermoscope.training.two_looks_run import train_two_looks
 
@@ -48,13 +47,6 @@ def order_looks(
     with steps(quiet=quiet) as on_step:
         on_step("looking for leaks between splits", 0, 0)
         shown = TrainingProgress(on_step, kept="crops", scores=_SHOWN, quiet=quiet)
-        announce = Announcements(
-            on_stage=lambda what: on_step(what, 0, 0),
-            on_forecast=shown.forecast,
-            on_crops=shown.cached,
-            on_step=shown.step,
-            on_epoch=shown.epoch,
-        )
         source: list[str | Path] = ["--weights", weights]
         source += ["--masks", masks] if masks else []
         source += ["--start", start] if start else []
@@ -69,7 +61,7 @@ def order_looks(
                 order.out,
                 masks=masks,
                 start=start,
-                announce=announce,
+                announce=shown.announcements(),
                 threads=order.jobs,
                 resamples=order.resamples,
             )

@@ -30,19 +30,12 @@ def order_masks(
     """
     from dermoscope.cli.evaluations import steps
     from dermoscope.cli.training_progress import TrainingProgress
-    from dermoscope.training.mask_run import Announcements, train_masks
+    from dermoscope.training.mask_run import train_masks
 
     records = order.records(needs=("mask_path", "split"))
     with steps(quiet=quiet) as on_step:
         on_step("looking for leaks between splits", 0, 0)
         shown = TrainingProgress(on_step, kept="embeddings", quiet=quiet)
-        announce = Announcements(
-            on_stage=lambda what: on_step(what, 0, 0),
-            on_forecast=shown.forecast,
-            on_copy=shown.cached,
-            on_step=shown.step,
-            on_epoch=shown.epoch,
-        )
         source: list[str | Path] = ["--weights", weights]
         source += ["--start", start] if start else []
         with order.begin(records, (recipe.seed,), source) as run:
@@ -53,7 +46,7 @@ def order_masks(
                 cache,
                 run,
                 order.out,
-                announce=announce,
+                announce=shown.announcements(),
                 start=start,
                 threads=order.jobs,
                 resamples=order.resamples,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dermoscope.cli.evaluations import OnStep
-    from dermoscope.training.mask_forecast import Forecast
+    from dermoscope.training.announcements import Announcements, Forecast
     from dermoscope.training.run_folder import EpochMetrics
 
 
@@ -25,6 +25,18 @@ class TrainingProgress:
     def __init__(self, on_step: OnStep, *, kept: str, scores: tuple[str, ...] = (), quiet: bool) -> None:
         self._on_step, self._kept, self._scores, self._quiet = on_step, kept, scores, quiet
         self._start, self._before, self._best = 0.0, 0, ""
+
+    def announcements(self) -> Announcements:
+        """What a training has to call for that."""
+        from dermoscope.training.announcements import Announcements
+
+        return Announcements(
+            on_stage=lambda what: self._on_step(what, 0, 0),
+            on_forecast=self.forecast,
+            on_kept=self.cached,
+            on_step=self.step,
+            on_epoch=self.epoch,
+        )
 
     def forecast(self, found: Forecast) -> None:
         """Say what the training will take."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from dermoscope.evaluation.intervals import Estimate, grouped_bootstrap
 from dermoscope.evaluation.report.maps_part import MAPS_NAME
 from dermoscope.evaluation.training_run import PREDICTIONS_NAME, TRAINING_NAME
 from dermoscope.images.lesion_crops import Box
+from dermoscope.training.announcements import Announcements, Forecast
 from dermoscope.training.cam_data import CropData
 from dermoscope.training.cam_description import (
     CROPS_NAME,
@@ -34,8 +35,6 @@ from dermoscope.training.cam_tables import crops_table, map_rows, maps_table
 from dermoscope.training.cam_trainer import (
     CAMTrainer,
     LabelledCrops,
-    OnEpoch,
-    OnStep,
 )
 from dermoscope.training.class_scores import validation_scores
 from dermoscope.training.crop_images import CropCache, Key
@@ -44,7 +43,7 @@ from dermoscope.training.head_data import PREDICTED, DataError
 from dermoscope.training.head_metrics import HeadEpoch
 from dermoscope.training.head_predictions import predictions_table, split_table
 from dermoscope.training.leaks import SPLIT_NAME
-from dermoscope.training.mask_forecast import Forecast, peak_memory
+from dermoscope.training.mask_forecast import peak_memory
 from dermoscope.training.processes import Processes
 from dermoscope.training.recipes import RECIPE_NAME, recipe_text
 from dermoscope.training.recipes.augmentation import NO_AUGMENTATION
@@ -80,25 +79,6 @@ class TrainedNetwork:
     recalls: Mapping[str, Estimate]
     correlation: Estimate | None
     seconds: float
-
-
-@dataclass(frozen=True)
-class Announcements:
-    """What is called while a training runs.
-
-    Attributes:
-        on_stage: With what is done next, in a few words.
-        on_forecast: With the time and room that the training will take.
-        on_crops: With the number of images that are cut, and of all.
-        on_step: With every step.
-        on_epoch: With every epoch.
-    """
-
-    on_stage: Callable[[str], None] = lambda _: None
-    on_forecast: Callable[[Forecast], None] = lambda _: None
-    on_crops: Callable[[int, int], None] = lambda _done, _all: None
-    on_step: OnStep = lambda _done, _all, _loss: None
-    on_epoch: OnEpoch = lambda _: None
 
 
 def train_network(
@@ -173,7 +153,7 @@ def train_network(
         replace_file(folder / RECIPE_NAME, recipe_text(recipe).encode())
         replace_file(folder / SPLIT_NAME, split_table(records))
 
-    def note(line: HeadEpoch) -> None:
+    def note(line: EpochMetrics) -> None:
         if run:
             run.add_metrics(line)
         announce.on_epoch(line)
@@ -193,7 +173,7 @@ def train_network(
     announce.on_forecast(_forecast(recipe, trainer, cache, every))
     announce.on_stage("cutting crops")
     with processes.one_at_a_time():
-        cache.fill(every, threads=threads, on_progress=announce.on_crops)
+        cache.fill(every, threads=threads, on_progress=announce.on_kept)
     announce.on_stage("training")
     began = time.perf_counter()
     learnt = [f"{rows[split].tolist()} {labels[split].tolist()}" for split in ("train", "val")]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from torch import Tensor, nn
 
 from dermoscope.camnet.feature_memory import FeatureMemory
 from dermoscope.camnet.network import CAMNetwork
+from dermoscope.training.announcements import OnEpoch, OnStep
 from dermoscope.training.cam_data import CropBatch, CropData
 from dermoscope.training.cam_looking import Looked, answer_of, crop_probabilities, look
 from dermoscope.training.cam_objective import CAMObjective, Terms
@@ -29,12 +29,6 @@ from dermoscope.training.recipes.schema import WeightedPart
 from dermoscope.training.sampling import draw_probability
 from dermoscope.training.schedules import build_schedule
 from dermoscope.training.trainer_state import TrainerState, load_state, save_state
-
-OnEpoch = Callable[[HeadEpoch], None]
-"""Called with every epoch, those of an earlier run included."""
-
-OnStep = Callable[[int, int, float], None]
-"""Called after every step with the number of steps done, of all steps, and the loss."""
 
 _TRIAL = 0  # in the place of an epoch, whose numbers begin at 1
 

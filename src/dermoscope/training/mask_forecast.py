@@ -3,34 +3,15 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 
 import torch
 
+from dermoscope.training.announcements import Forecast
 from dermoscope.training.mask_data import CachedData, MaskData
 from dermoscope.training.mask_trainer import MaskTrainer
 from dermoscope.training.recipes.masks import MaskRecipe
 
 _TRIALS = 3
-
-
-@dataclass(frozen=True)
-class Forecast:
-    """Time and room that a training will take.
-
-    Attributes:
-        cache_seconds: For what is kept on disk, embeddings or crops, and is not there yet; 0 where nothing is kept.
-        training_seconds: For all steps of all epochs, without the scores in between.
-        memory_bytes: Largest memory of the process in the steps that were tried; 0 where the system does not say.
-        disk_bytes: Room that it takes.
-        steps: Of all epochs.
-    """
-
-    cache_seconds: float
-    training_seconds: float
-    memory_bytes: int
-    disk_bytes: int
-    steps: int
 
 
 def forecast(recipe: MaskRecipe, trainer: MaskTrainer, data: MaskData, shape: tuple[int, ...]) -> Forecast:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,11 +23,12 @@ from dermoscope.files import sha256_of
 from dermoscope.segment.confidence import fit_expected_overlap
 from dermoscope.segment.lora import merge_low_rank
 from dermoscope.segment.mask_decoder import EMBEDDING_CHANNELS
+from dermoscope.training.announcements import Announcements
 from dermoscope.training.embedding_cache import EmbeddingCache
 from dermoscope.training.encoder_export import export_encoder
 from dermoscope.training.head_trainer import TrainingError
 from dermoscope.training.mask_data import CachedData, ImageData, MaskData
-from dermoscope.training.mask_forecast import Forecast, forecast
+from dermoscope.training.mask_forecast import forecast
 from dermoscope.training.mask_images import images_fingerprint
 from dermoscope.training.mask_model_file import (
     DESCRIPTION_NAME,
@@ -38,7 +39,7 @@ from dermoscope.training.mask_model_file import (
 )
 from dermoscope.training.mask_models import UNetModel, build_model, model_contract
 from dermoscope.training.mask_scores import AUTO, judge, summarised
-from dermoscope.training.mask_trainer import MaskTrainer, OnEpoch, OnStep
+from dermoscope.training.mask_trainer import MaskTrainer
 from dermoscope.training.recipes import RECIPE_NAME, recipe_text
 from dermoscope.training.recipes.augmentation import NO_AUGMENTATION
 from dermoscope.training.recipes.masks import MaskRecipe, SAMPart
@@ -65,25 +66,6 @@ class TrainedMasks:
     images: int
     scores: dict[str, dict[str, MaskSummary]]
     seconds: float
-
-
-@dataclass(frozen=True)
-class Announcements:
-    """What is called while a training runs.
-
-    Attributes:
-        on_stage: With what is done next, in a few words.
-        on_forecast: With the time and room that the training will take.
-        on_copy: With the number of finished embeddings and of all.
-        on_step: With every step.
-        on_epoch: With every epoch.
-    """
-
-    on_stage: Callable[[str], None] = lambda _: None
-    on_forecast: Callable[[Forecast], None] = lambda _: None
-    on_copy: Callable[[int, int], None] = lambda _done, _all: None
-    on_step: OnStep = lambda _done, _all, _loss: None
-    on_epoch: OnEpoch = lambda _: None
 
 
 def train_masks(
@@ -163,7 +145,7 @@ def train_masks(
     for split, part in zip(SPLITS, data, strict=True):
         if isinstance(part, CachedData):
             announce.on_stage(f"embedding the images of {split}")
-            part.cache.fill(threads=threads, on_progress=announce.on_copy)
+            part.cache.fill(threads=threads, on_progress=announce.on_kept)
     announce.on_stage("training")
     began = time.perf_counter()
     prints = [*map(images_fingerprint, (train, validation)), begun.sha256 if begun else ""]

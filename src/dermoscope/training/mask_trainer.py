@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,7 @@ from torch.optim import AdamW
 from dermoscope.losses.mask_sum import MaskLoss
 from dermoscope.segment.prompts import Prompt, no_prompt
 from dermoscope.segment.simulated import jittered_box
+from dermoscope.training.announcements import OnEpoch, OnStep
 from dermoscope.training.head_trainer import TrainingError
 from dermoscope.training.mask_data import MaskData
 from dermoscope.training.mask_models import MaskModel
@@ -30,12 +31,6 @@ SELECT = "Dice without a prompt"
 _BOXED = "Dice from a jittered box"
 _HALF = 0.5
 _VALIDATION = 0  # in the place of an epoch, whose numbers begin at 1
-
-OnEpoch = Callable[[EpochMetrics], None]
-"""Called with every epoch, those of an earlier run included."""
-
-OnStep = Callable[[int, int, float], None]
-"""Called after every step with the number of steps done, of all steps, and the loss."""
 
 
 class MaskTrainer:

@@ -18,10 +18,11 @@ from dermoscope.evaluation.intervals import Estimate
 from dermoscope.evaluation.looks import DESCRIPTION_NAME, MAPS_NAME, TABLE_NAME, with_average
 from dermoscope.evaluation.training_run import PREDICTIONS_NAME, TRAINING_NAME
 from dermoscope.images.lesion_crops import Box
+from dermoscope.training.announcements import Announcements
 from dermoscope.training.cam_data import CropData
 from dermoscope.training.cam_looking import Looked, crop_probabilities, look
 from dermoscope.training.cam_model_file import load_cam_run
-from dermoscope.training.cam_run import Announcements, crops_of, train_network
+from dermoscope.training.cam_run import crops_of, train_network
 from dermoscope.training.class_scores import validation_scores
 from dermoscope.training.crop_images import CropCache, Key, key_of
 from dermoscope.training.evaluation_notes import evaluation_notes
@@ -124,7 +125,7 @@ def train_two_looks(
             with begin(place) as inner:
                 train_network(
                     own, images, weights, crops, inner, place,
-                    start=start, announce=_said(announce, name), threads=threads, resamples=resamples,
+                    start=start, announce=announce.of(name), threads=threads, resamples=resamples,
                 )  # fmt: skip
         return place
 
@@ -201,17 +202,6 @@ def _is_finished(place: Path, run: RunFolder) -> bool:
     if before.manifest_sha256 != run.record.manifest_sha256:
         raise CheckpointError(f"{place} is of another manifest; choose another --out, or train with that one")
     return True
-
-
-def _said(announce: Announcements, name: str) -> Announcements:
-    """Announcements that name the look."""
-    return Announcements(
-        on_stage=lambda what: announce.on_stage(f"{name}: {what}"),
-        on_forecast=announce.on_forecast,
-        on_crops=announce.on_crops,
-        on_step=announce.on_step,
-        on_epoch=announce.on_epoch,
-    )
 
 
 def _folds(recipe: TwoLooksRecipe, train: Sequence[Record]) -> list[list[Record]]:
