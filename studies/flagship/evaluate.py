@@ -30,6 +30,7 @@ from dermoscope.evaluation.subgroups import AGE_BANDS, UNKNOWN, age_band, subgro
 from dermoscope.training.tasks import DEFAULT_TASKS, TASKS
 
 WITHHELD = 0.2
+DRAWS = 1000
 Statistic = Callable[[NDArray[np.intp]], float]
 
 
@@ -127,10 +128,19 @@ def risks(pairs: list[Pair], melanoma: NDArray[np.bool_], groups: list[str]) -> 
         ("AUC, melanoma", grouped_bootstrap(auc(melanoma, p_melanoma), groups)),
         (f"AUC, malignancy ({definition})", grouped_bootstrap(auc(malignant, risk), groups)),
         ("expected calibration error, malignancy", grouped_bootstrap(error, groups)),
+        ("the same of a risk without any error", error_by_chance(risk)),
         ("mean risk minus share of malignant", grouped_bootstrap(mean(risk - malignant), groups)),
         ("sensitivity at the operating point", grouped_bootstrap(mean(flagged[malignant]), own)),
         ("specificity at the operating point", grouped_bootstrap(mean(~flagged[~malignant]), others)),
     ]
+
+
+def error_by_chance(risk: NDArray[np.float64]) -> Estimate:
+    """The calibration error that so many images show where every risk is the true one: the mean of labels drawn so."""
+    draw = np.random.default_rng(0)
+    errors = [expected_calibration_error(draw.random(len(risk)) < risk, risk) for _ in range(DRAWS)]
+    low, high = np.quantile(errors, (0.025, 0.975)).tolist()
+    return Estimate(float(np.mean(errors)), low, high, len(risk), len(risk))
 
 
 def subgroups(pairs: list[Pair]) -> list[tuple[str, Estimate]]:
