@@ -3,7 +3,7 @@
     python studies/cam-crop/ablation.py --run runs/cam-crop --weights efficientnet_lite0.safetensors
     python studies/cam-crop/ablation.py --run runs/cam-crop --weights efficientnet_lite0.safetensors --only map-0.2-0.1
 
-Each training is `dermoscope train cam-crop-isic2017` on the official splits of ISIC 2017 at 160 px; one that is there
+Each training is `dermoscope train cam-crop-isic2017` on the official splits of ISIC 2017, at 160 px but for two; one that is there
 is not done again, one that was interrupted goes on. They lie in `<run>/looks/<name>-<seed>`; `tables.py` reads them.
 The first look and the networks of the folds are those of the first training of a seed, `map-0.2-0.1`, for all that
 differ from it in the second look alone, so that differences are those of the second look. Masks are what `dermoscope
@@ -39,6 +39,7 @@ SECOND_LOOKS: dict[str, tuple[str, ...]] = {
 """What differs in the second look alone."""
 OTHERS: dict[str, tuple[str, ...]] = {
     "in-fold": ("folds=0",),
+    "size-224": ("folds=0", "first.model.size=224"),
     "every-stage": ("folds=0", "first.model.frozen_stages=0"),
     "melanoma": ("folds=0", "first.task.question=isic2017-melanoma"),
     "keratosis": ("folds=0", "first.task.question=isic2017-keratosis"),
