@@ -3,11 +3,12 @@
     python studies/cam-crop/ablation.py --run runs/cam-crop --weights efficientnet_lite0.safetensors
     python studies/cam-crop/ablation.py --run runs/cam-crop --weights efficientnet_lite0.safetensors --only map-0.2-0.1
 
-Each training is `dermoscope train cam-crop-isic2017` on the official splits of ISIC 2017, at 160 px but for two; one that is there
-is not done again, one that was interrupted goes on. They lie in `<run>/looks/<name>-<seed>`; `tables.py` reads them.
-The first look and the networks of the folds are those of the first training of a seed, `map-0.2-0.1`, for all that
-differ from it in the second look alone, so that differences are those of the second look. Masks are what `dermoscope
-segment` draws by itself, in `<run>/masks`. Two of these scripts can share the work, each with its own `--only`.
+Each training is `dermoscope train cam-crop-isic2017` on the official splits of ISIC 2017, at 160 px but for two; one
+that is there is not done again, one that was interrupted goes on. They lie in `<run>/looks/<name>-<seed>`; `tables.py`
+reads them. The first look and the networks of the folds are those of the first training of a seed, `map-0.2-0.1`, for
+all that differ from it in the second look alone, so that differences are those of the second look. Masks are what
+`dermoscope segment` draws by itself, in `<run>/masks`. Two of these scripts can share the work, each with its own
+`--only`.
 """
 
 from __future__ import annotations
