@@ -4,8 +4,9 @@
 
 For every training, the mean of two AUCs, melanoma and seborrheic keratosis against the rest, of the first look, the
 second, their average and the third, with 95 % intervals over images (ISIC 2017 names no lesions); the difference of the
-second look and of the average to the first, paired; how many images were seen as a whole again; and the share of the
-true outline that the box holds, where ISIC 2018 has one, as median over cut images. Two questions of one training each,
+second look and of the average to the first, paired; how many images were seen as a whole again; and medians over the
+images that were cut: the share of the image that the box takes, and the share of the true outline that it holds, where
+ISIC 2018 has one. Two questions of one training each,
 melanoma and keratosis, are joined to one row. In the file, rows of earlier runs stay unless they are measured anew.
 """
 
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from dermoscope.data.manifest import Record, read_manifest
@@ -51,7 +53,9 @@ def main() -> None:
     truth = [r for r in read_manifest(arguments.run / "isic2017.csv") if r.split == arguments.split]
     numbers: dict[str, dict[str, object]] = {}
     heads = [*ANSWERS, "second, paired", "average, paired"]
-    print(f"| training | {' | '.join(heads)} | seen as a whole | outline inside |\n|{'---|' * (len(heads) + 3)}")
+    print(
+        f"| training | {' | '.join(heads)} | seen as a whole | box of image | outline inside |\n|{'---|' * (len(heads) + 4)}"
+    )
     runs = {
         path.name: path
         for path in sorted((arguments.run / arguments.folder).iterdir())
@@ -103,8 +107,12 @@ def row(name: str, scores: Scores, truth: list[Record], looks: Looks | None) -> 
     gains = {a: drawn.paired(mean_auc(a), mean_auc(FIRST_LOOK)) for a in (SECOND_LOOK, AVERAGE)}
     whole = None if looks is None else sum(bool(reason) for reason in looks.reasons)
     inside = None if looks is None else held(looks, truth)
+    size = None if looks is None else taken(looks, truth)
     cells = [shown(one) for one in values.values()] + [shown(one, "+.3f") for one in gains.values()]
-    cells += ["-" if whole is None else f"{whole} of {len(truth)}", "-" if inside is None else f"{inside:.2f}"]
+    cells += [
+        "-" if whole is None else f"{whole} of {len(truth)}",
+        *("-" if one is None else f"{one:.2f}" for one in (size, inside)),
+    ]
     print(f"| {name} | {' | '.join(cells)} |", flush=True)
     return {
         "n": len(truth),
@@ -115,6 +123,7 @@ def row(name: str, scores: Scores, truth: list[Record], looks: Looks | None) -> 
             for a in ANSWERS
         },
         "seen as a whole": whole,
+        "box as a share of the image, median": None if size is None else round(size, 4),
         "outline inside the box, median": None if inside is None else round(inside, 4),
         "reasons": {} if looks is None else {r: looks.reasons.count(r) for r in sorted(set(looks.reasons)) if r},
     }
@@ -128,6 +137,17 @@ def held(looks: Looks, truth: list[Record]) -> float | None:
         path = masks[name]
         if path is not None and not reason and (mask := read_mask(path)).any():
             shares.append(float(mask[top:bottom, left:right].sum() / mask.sum()))
+    return float(np.median(shares)) if shares else None
+
+
+def taken(looks: Looks, truth: list[Record]) -> float | None:
+    """Median share of the image that the box takes, over images that were cut."""
+    paths = {record.image_id: record.path for record in truth}
+    shares = []
+    for name, (left, top, right, bottom), reason in zip(looks.image_ids, looks.boxes, looks.reasons, strict=True):
+        if not reason:
+            with Image.open(paths[name]) as image:
+                shares.append((right - left) * (bottom - top) / (image.width * image.height))
     return float(np.median(shares)) if shares else None
 
 
