@@ -52,10 +52,9 @@ def main() -> None:
     arguments = parser.parse_args()
     truth = [r for r in read_manifest(arguments.run / "isic2017.csv") if r.split == arguments.split]
     numbers: dict[str, dict[str, object]] = {}
-    heads = [*ANSWERS, "second, paired", "average, paired"]
-    print(
-        f"| training | {' | '.join(heads)} | seen as a whole | box of image | outline inside |\n|{'---|' * (len(heads) + 4)}"
-    )
+    heads = ["training", *ANSWERS, "second, paired", "average, paired"]
+    heads += ["seen as a whole", "box of the image", "outline inside"]
+    print(f"| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
     runs = {
         path.name: path
         for path in sorted((arguments.run / arguments.folder).iterdir())
