@@ -79,7 +79,8 @@ class EagerMode:
             places = lesion_crops(mask, middle=member.crops.middle, margin=member.crops.margin)
             for name in member.crops.names:
                 view = _tensor(image.crop(places[name]), member.input.size) / 127.5 - 1
-                torch.softmax(network(view).logits, dim=1)
+                for axes in ([], [2], [3], [2, 3])[: member.orientations]:
+                    torch.softmax(network(torch.flip(view, axes)).logits, dim=1)
         marks.append(("networks", time.perf_counter()))
         return {name: (end - start) * 1e3 for (_, start), (name, end) in pairwise(marks)}
 

@@ -191,15 +191,18 @@ def test_describe_is_plain_json() -> None:
 
 
 def test_a_description_says_what_holds_for_who_answers() -> None:
-    heads = DEFAULT.description.heads.malignancy.frequencies[1]
-    assert DEFAULT.describe()["malignant_share"] == heads
     name, mode = DEFAULT.mode()
     assert mode is not None
+    changes: dict[str, object] = {"modes": {}, "familiarity": None}
+    heads = Bundle(DEFAULT.folder, DEFAULT.description.model_copy(update=changes), "")
+    assert heads.describe()["malignant_share"] == heads.description.heads.malignancy.frequencies[1]
+    assert "mode" not in heads.describe()
+    assert DEFAULT.describe() == DEFAULT.describe(name)
     shares = dict(zip(mode.fusion.classes, mode.frequencies, strict=True))
     described = DEFAULT.describe(name)
     assert described["mode"] == name
     assert described["malignant_share"] == pytest.approx(shares["MEL"] + shares["BCC"] + shares["AKIEC"])
-    assert described["malignant_share"] != heads
+    assert described["malignant_share"] != heads.describe()["malignant_share"]
 
 
 def test_the_shipped_bundle_is_small() -> None:

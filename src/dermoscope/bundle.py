@@ -185,22 +185,26 @@ class Bundle:
         """Size of all files together."""
         return sum(path.stat().st_size for path in self.folder.iterdir() if path.is_file())
 
-    def describe(self, mode: str = "") -> dict[str, Any]:
+    def describe(self, mode: str | None = None) -> dict[str, Any]:
         """The description as plain JSON types, with fingerprint, size and what holds for the mode that answers.
 
         Beside the fields of `bundle.json`: `fingerprint`; `size_bytes`; `malignant_share`, of malignant images where
         the risk is calibrated; and `mode`, if one answers.
 
         Args:
-            mode: Its name; the heads answer if left out.
+            mode: Its name; the first if left out.
+
+        Raises:
+            BundleError: If it has no mode of that name.
         """
-        answers = self.description.modes[mode] if mode else self.description.heads
+        name, part = self.mode(mode or None)
+        answers = part or self.description.heads
         return {
             **self.description.model_dump(mode="json"),
             "fingerprint": self.fingerprint,
             "size_bytes": self.size_bytes,
             "malignant_share": answers.malignant_share,
-            **({"mode": mode} if mode else {}),
+            **({"mode": name} if name else {}),
         }
 
     def graph_path(self, part: Part) -> Path:

@@ -56,8 +56,9 @@ OTHERS: dict[str, tuple[str, ...]] = {
         "second={optimiser.learning_rate: 0.00006, stopping.epochs: 2}",
     ),
 }
-"""What changes the first look, too: without folds, to be compared with `in-fold`, which shares the first. For `vgg-gap`
-there are other `--weights`."""
+"""What changes the first look, too: without folds, to be compared with `in-fold`, which shares the first."""
+OTHER_WEIGHTS = "vgg-gap"
+"""Is trained if it is named alone, with `--weights` of VGG16."""
 
 
 def main() -> None:
@@ -70,7 +71,8 @@ def main() -> None:
     arguments = parser.parse_args()
     for seed in arguments.seeds:
         base = arguments.run / "looks" / f"{BASE}-{seed}"
-        for name in arguments.only or [BASE, *(one for one in (*SECOND_LOOKS, *OTHERS) if one != BASE)]:
+        every = [BASE, *(one for one in (*SECOND_LOOKS, *OTHERS) if one not in (BASE, OTHER_WEIGHTS))]
+        for name in arguments.only or every:
             out: Path = arguments.run / "looks" / f"{name}-{seed}"
             if (out / PREDICTIONS_NAME).exists():
                 continue

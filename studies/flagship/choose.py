@@ -51,7 +51,8 @@ def main() -> None:
         line(rule, ships, folded(ships, rule))
     print(f"\n| members | views | ways round | {' | '.join(MEASURES)} |\n|{'---|' * 7}")
     networks = [one for one in ships.members if one != HEADS]
-    groups = [*([one] for one in networks), networks, [HEADS, networks[-1]], [HEADS, *networks]]
+    groups = [*([one] for one in networks), networks]
+    groups += [[HEADS, networks[-1]], [HEADS, *networks]] if HEADS in ships.members else []
     for members in groups:
         for views in (*([view] for view in ships.crops), list(ships.crops)):
             for ways in WAYS:
@@ -71,7 +72,9 @@ def answers(bundle: Bundle, name: str, mode: ModePart, ways: Orientations, run: 
             what = f"asking about the validation images, {ways} ways round"
             records = list(read_manifest(run / "manifest.csv"))
             said, _ = ask_members(changed, name, records, on_image=lambda done, every: on_step(what, done, every))
-        np.savez(kept, probabilities=said.probabilities, labels=said.labels, groups=np.array(said.groups))
+        part = kept.with_suffix(".part.npz")
+        np.savez(part, probabilities=said.probabilities, labels=said.labels, groups=np.array(said.groups))
+        part.replace(kept)
     with np.load(kept) as found:
         fusion = mode.fusion
         return MemberAnswers(
@@ -125,7 +128,7 @@ def balanced(said: MemberAnswers, found: NDArray[np.float64], rows: NDArray[np.i
 
 
 def withholding(said: MemberAnswers) -> None:
-    """What is gained by each way to withhold the same share of the answers, and by the size of the set."""
+    """What is gained by each way to withhold a share of the answers, and by the size of the set, which sets its own."""
     found = folded(said, CHOSEN)
     every = np.arange(len(found))
     before = balanced(said, found, every)
@@ -139,7 +142,7 @@ def withholding(said: MemberAnswers) -> None:
     print(f"\n| withheld | share | balanced accuracy of the rest, gain on {before:.3f} |\n|---|---|---|")
     by_size = np.flatnonzero(sizes == 1)
     shares = (UNCERTAIN, 0.2)
-    rows = [("more than one diagnosis in the set", by_size)]
+    rows = [("not one diagnosis in the set", by_size)]
     rows += [
         (f"least sure by {name}", np.argsort(doubt, kind="stable")[: round((1 - share) * len(doubt))])
         for share in shares

@@ -3,9 +3,10 @@
     python studies/flagship/eight_bits.py --run runs/flagship --graphs encoder.onnx --out runs/int8-encoder
     python studies/flagship/eight_bits.py --run runs/flagship --graphs mask_network network --out runs/int8-networks
 
-Weights by channel, activations by their range over training images (ONNX Runtime's static quantisation, QDQ). Both
-bundles see the same images in turn: validation images for speed and agreement of every stage, and for the paired
-difference in log loss and in the AUC of malignancy, with a bootstrap over lesions. Nothing is fitted anew.
+Weights by channel, activations by their range over whole training images, also for networks that see crops (ONNX
+Runtime's static quantisation, QDQ). An `--out` that is there is measured as it is. Both bundles see the same images in
+turn: validation images for speed and agreement of every stage, and for the paired difference in log loss and in the AUC
+of malignancy, with a bootstrap over lesions. Nothing is fitted anew.
 """
 
 from __future__ import annotations

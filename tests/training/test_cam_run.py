@@ -213,7 +213,7 @@ def interrupted_at_the_second() -> Callable[[CAMTrainer], NDArray[np.float32]]:
         ("manifest.csv", ["--set", "model.backbone=test_resnet"], 1, "does not hold the weights of test_resnet"),
         ("manifest.csv", ["--set", "model.backbone=test_vit"], 1, "no grid of channels"),
         ("manifest.csv", ["--store", "there"], 2, "--store: is for recipes of heads"),
-        ("manifest.csv", ["--start", "there"], 1, "--start there: holds no split.csv"),
+        ("manifest.csv", ["--start", "there"], 1, "--start there: split.csv does not say"),
         ("manifest.csv", ["--member", "there"], 2, "--member: is for ensembles"),
         ("manifest.csv", ["--set", "crops.masks=folder"], 1, "name it with --masks"),
         ("manifest.csv", ["--masks", "nowhere"], 1, "--masks: nowhere has no segments.jsonl"),

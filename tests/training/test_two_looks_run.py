@@ -18,9 +18,11 @@ from dermoscope.data.manifest import Record, read_manifest, write_manifest
 from dermoscope.images import decode
 from dermoscope.lesion_classifier import LesionClassifier
 from dermoscope.training import cam_network, cam_run, two_looks_run
+from dermoscope.training.cam_description import load_cam_description
 from dermoscope.training.cam_model_file import load_cam_run
 from dermoscope.training.cam_run import train_network
 from dermoscope.training.recipes import CAMRecipe, RecipeError, load_two_looks_recipe
+from dermoscope.training.starts import learnt_before
 from tests.training.tiny_crops import BACKBONE, backbone_weights, diagnosed
 
 SPLITS = ("train",) * 12 + ("val",) * 6 + ("test",) * 4
@@ -292,3 +294,30 @@ def test_a_network_that_has_learnt_what_is_held_out_is_no_start(
     assert main(typed) == 1
     assert "has learnt from 12 images that are held out now" in capsys.readouterr().err
     assert main([*typed, "--allow-leaks", "to see"]) == 0
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["leaks"]["learnt_before"] == 12
+    # What a run has learnt from by way of the one that it was begun from is known, too.
+    learnt = [r.model_copy(update={"split": "val"}) for r in records if r.split == "train"]
+    assert learnt_before(tmp_path / "run" / "first", learnt) == learnt
+
+
+def test_a_start_that_cannot_be_is_said_before_the_work(
+    world: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for start, words in ((world / "run", "looks twice"), (world, "does not say"), (tmp_path / "none", "does not say")):
+        typed = arguments(world, tmp_path / "out", "--start", str(start), "--set", "folds=0")
+        assert main(typed) == 1
+        assert words in capsys.readouterr().err
+    assert main(arguments(world, tmp_path / "out", "--set", "folds=0")) == 0, "nothing is left of what failed"
+    again = arguments(world, tmp_path / "out", "--start", str(world / "run" / "first"), "--resume", "--set", "folds=0")
+    assert main(again) == 1
+    assert "was begun from another model" in capsys.readouterr().err
+
+
+def test_a_start_takes_the_place_of_weights(world: Path, tmp_path: Path) -> None:
+    typed = arguments(world, tmp_path / "run", "--start", str(world / "run" / "first"), "--set", "folds=0")
+    where = typed.index("--weights")
+    del typed[where : where + 2]
+    assert main(typed) == 0
+    before, after = (load_cam_description(place) for place in (world / "run" / "first", tmp_path / "run" / "first"))
+    assert after.weights_sha256 == before.weights_sha256
+    assert after.images == before.images

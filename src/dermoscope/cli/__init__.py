@@ -53,9 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = app(arguments)
         sys.stdout.flush()
-    except BrokenPipeError:  # whoever reads, such as `head`, has read enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the last flush of all would fail, too
-        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:  # whoever reads, such as `head`, has read enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the last flush of all would fail, too
+            return ExitCode.FAILED
+        raise  # another pipe than that
     except CycloptsError:  # already printed
         return ExitCode.USAGE
     except KeyboardInterrupt:

@@ -91,13 +91,14 @@ def train(
         out: Folder of the run.
         store: For heads: where dermoscope embed has put the features, a folder or an object-store address.
         encoder: For heads: folder of the encoder that made them, or its fingerprint.
-        weights: For masks and networks: pretrained weights, as dermoscope models fetch or import writes them.
+        weights: For masks and networks: pretrained weights, as dermoscope models fetch or import writes them; a network
+            that goes on from a run needs none.
         cache: For masks and networks: folder for embeddings or crops that are computed once; by default one in the
             run, which may be removed afterwards.
         start: An earlier run to go on from; its training images must not lie in val or test of the manifest. For masks:
             one of this recipe, whose model takes the place of the pretrained one. For networks: one of the same
-            backbone, whatever it was asked, whose backbone takes the place of the pretrained one; where the question is
-            the same, all of it does.
+            backbone, whatever it was asked, such as RUN/second of a network that looks twice; all but its last layer
+            takes the place of the pretrained weights, and that, too, where the question is the same.
         masks: For networks: results folder of dermoscope segment, whose predicted masks take the place of those in
             mask_path; as --set crops.masks=folder.
         member: For ensembles: run folder of a network, trained on this manifest; give it once for each member.
@@ -134,7 +135,7 @@ def train(
         _refuse({"--member": member or None}, "is for ensembles")
         if isinstance(chosen, MaskRecipe | CAMRecipe | TwoLooksRecipe):
             _refuse({"--store": store, "--encoder": encoder}, "is for recipes of heads")
-            if weights is None:
+            if weights is None and start is None:
                 raise _without_weights(_network_of(chosen))
             from dermoscope.training.large_buffers import keep_large_buffers
 
@@ -144,6 +145,8 @@ def train(
                 from dermoscope.cli.train_masks import order_masks
 
                 _refuse({"--masks": masks}, "is for networks with class activation maps")
+                if weights is None:
+                    raise _without_weights(_network_of(chosen))
                 order_masks(order, chosen, weights, cache, start, quiet=quiet)
                 return ExitCode.DONE
             if isinstance(chosen, CAMRecipe):

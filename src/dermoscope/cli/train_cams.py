@@ -17,14 +17,21 @@ _SHOWN = ("training loss", "loss", "accuracy", "balanced accuracy")
 
 
 def order_network(
-    order: Order, recipe: CAMRecipe, weights: Path, cache: Path, masks: Path | None, start: Path | None, *, quiet: bool
+    order: Order,
+    recipe: CAMRecipe,
+    weights: Path | None,
+    cache: Path,
+    masks: Path | None,
+    start: Path | None,
+    *,
+    quiet: bool,
 ) -> None:
     """Train a network, show how it goes, and print what came out.
 
     Args:
         order: What was typed.
         recipe: The recipe that it stands for.
-        weights: Pretrained weights of the backbone.
+        weights: Pretrained weights of the backbone; none where it goes on from a run.
         cache: Folder for crops.
         masks: Folder of predicted masks, if any.
         start: Run of a network to go on from, if any.
@@ -41,15 +48,13 @@ def order_network(
 
     # Masks are asked for later, of those images alone that have an answer to the question.
     records = order.records(needs=("diagnosis", "split"))
-    if start:
-        order.check_start(start, records)
     with steps(quiet=quiet) as on_step:
         on_step("looking for leaks between splits", 0, 0)
         shown = TrainingProgress(on_step, kept="crops", scores=_SHOWN, quiet=quiet)
-        source: list[str | Path] = ["--weights", weights]
+        source: list[str | Path] = ["--weights", weights] if weights else []
         source += ["--masks", masks] if masks else []
         source += ["--start", start] if start else []
-        with order.begin(records, (recipe.seed,), source) if processes.is_first else nullcontext() as run:
+        with order.begin(records, (recipe.seed,), source, start) if processes.is_first else nullcontext() as run:
             trained = train_network(
                 recipe,
                 records,

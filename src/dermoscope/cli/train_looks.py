@@ -18,7 +18,7 @@ _SHOWN = ("training loss", "loss", "mean AUC", "balanced accuracy")
 def order_looks(
     order: Order,
     recipe: TwoLooksRecipe,
-    weights: Path,
+    weights: Path | None,
     cache: Path,
     masks: Path | None,
     start: Path | None,
@@ -30,7 +30,7 @@ def order_looks(
     Args:
         order: What was typed.
         recipe: The recipe that it stands for.
-        weights: Pretrained weights of the backbone.
+        weights: Pretrained weights of the backbone; none where it goes on from a run.
         cache: Folder for crops.
         masks: Folder of predicted masks, if any.
         start: Run of a network to go on from, if any.
@@ -42,15 +42,13 @@ def order_looks(
     from dermoscope.training.two_looks_run import train_two_looks
 
     records = order.records(needs=("diagnosis", "split"))
-    if start:
-        order.check_start(start, records)
     with steps(quiet=quiet) as on_step:
         on_step("looking for leaks between splits", 0, 0)
         shown = TrainingProgress(on_step, kept="crops", scores=_SHOWN, quiet=quiet)
-        source: list[str | Path] = ["--weights", weights]
+        source: list[str | Path] = ["--weights", weights] if weights else []
         source += ["--masks", masks] if masks else []
         source += ["--start", start] if start else []
-        with order.begin(records, (recipe.first.seed,), source) as run:
+        with order.begin(records, (recipe.first.seed,), source, start) as run:
             trained = train_two_looks(
                 recipe,
                 records,

@@ -56,37 +56,29 @@ class Order:
         check_manifest(self.manifest, needs=needs, files=False)
         return list(read_manifest(self.manifest))
 
-    def check_start(self, start: Path, records: Sequence[Record]) -> None:
-        """See that a run to go on from has not learnt from images that the new one is measured by.
-
-        Args:
-            start: Its folder.
-            records: The manifest.
-
-        Raises:
-            LearntBeforeError: If it has, and nobody allowed leaks.
-        """
-        from dermoscope.training.leaks import check_learnt_before
-
-        if self.allow_leaks is None:
-            check_learnt_before(start, records)
-
-    def begin(self, records: Sequence[Record], seeds: Sequence[int], source: Sequence[str | Path]) -> RunFolder:
+    def begin(
+        self, records: Sequence[Record], seeds: Sequence[int], source: Sequence[str | Path], start: Path | None = None
+    ) -> RunFolder:
         """Look for leaks, and begin the run folder.
 
         Args:
             records: The manifest.
             seeds: Of the run.
             source: Options that say what is learnt from; of a `Path`, the run keeps the name alone.
+            start: Run of a network to go on from, if any.
 
         Raises:
-            LeakError: If splits share lesions and nobody allowed it.
+            LeaksFoundError: If splits share lesions and nobody allowed it.
+            LearntBeforeError: If the run to go on from has learnt from held-out images, and nobody allowed it.
+            StartError: If that run does not say what it has learnt from.
         """
         from dermoscope.training.leaks import check_before_training, decide
         from dermoscope.training.run_folder import RunFolder, RunRecord
+        from dermoscope.training.starts import learnt_before
 
+        learnt = learnt_before(start, records) if start else []
         check = check_before_training(self.manifest, self.out, cache=self.prints, jobs=self.jobs)
-        leaks = decide(check, self.allow_leaks)
+        leaks = decide(check, self.allow_leaks, learnt_before=learnt)
         command = self._command(source)
         record = RunRecord.begin(command=command, seeds=seeds, records=records, check=check, leaks=leaks)
         return RunFolder(self.out, record)

@@ -12,24 +12,26 @@ from dermoscope.camnet.network import CAMNetwork
 from dermoscope.encoders.inputs import InputContract
 from dermoscope.encoders.load import first_lines
 from dermoscope.encoders.weights import WeightsError, weight_files
-from dermoscope.training.cam_description import CAMRunError
+from dermoscope.evaluation.looks import DESCRIPTION_NAME as LOOKS_NAME
+from dermoscope.training.cam_description import CAMModelDescription, CAMRunError, load_cam_description
 from dermoscope.training.cam_model_file import load_cam_run
 from dermoscope.training.recipes.cams import CAMRecipe
+from dermoscope.training.two_looks_description import FIRST, SECOND
 
 _FEWEST_CELLS = 2
 
 
-def build_network(recipe: CAMRecipe, weights: Path, start: Path | None = None) -> CAMNetwork:
+def build_network(recipe: CAMRecipe, weights: Path | None, start: Path | None = None) -> CAMNetwork:
     """The network that a recipe names, with a pretrained backbone.
 
     Args:
         recipe: What it is.
-        weights: Of its backbone, in timm's names.
-        start: Run of a network whose tensors take the place of those: its backbone, and what lies behind the backbone
-            where that answers the same question.
+        weights: Of its backbone, in timm's names; not read where there is a start.
+        start: Run of a network whose tensors take the place of those; all but its last layer, and that, too, where it
+            answers the same question.
 
     Raises:
-        WeightsError: If the weights are missing or another network's.
+        WeightsError: If there are neither weights nor a start, or the weights are another network's.
         CAMRunError: If the run is not finished or of another backbone.
         ValueError: If the backbone cannot be used.
     """
@@ -47,6 +49,8 @@ def build_network(recipe: CAMRecipe, weights: Path, start: Path | None = None) -
     if start is not None:
         _take_over(network, start, recipe)
         return network
+    if weights is None:
+        raise WeightsError(f"the pretrained weights of {part.backbone} are not named")
     try:
         state = {name: tensor for file in weight_files(weights) for name, tensor in load_file(file).items()}
     except (SafetensorError, OSError) as error:
@@ -58,14 +62,26 @@ def build_network(recipe: CAMRecipe, weights: Path, start: Path | None = None) -
     return network
 
 
-def _take_over(network: CAMNetwork, start: Path, recipe: CAMRecipe) -> None:
-    description, earlier = load_cam_run(start)
-    part = recipe.model
+def start_description(recipe: CAMRecipe, start: Path) -> CAMModelDescription:
+    """What the run of a network has trained, if a recipe's network can go on from it.
+
+    Raises:
+        CAMRunError: If it is not finished or of another backbone.
+    """
+    if (start / LOOKS_NAME).exists():
+        raise CAMRunError(f"--start {start}: looks twice, by two networks; name {start / SECOND} or {start / FIRST}")
+    description, part = load_cam_description(start), recipe.model
     if (description.backbone, description.gap_convolution) != (part.backbone, part.gap_convolution):
         raise CAMRunError(
             f"--start {start}: its network is {description.backbone} with a convolution of "
             f"{description.gap_convolution} channels, this recipe's {part.backbone} with {part.gap_convolution}"
         )
+    return description
+
+
+def _take_over(network: CAMNetwork, start: Path, recipe: CAMRecipe) -> None:
+    description = start_description(recipe, start)
+    _, earlier = load_cam_run(start)
     task = recipe.task.task
     same = (task.name, task.definition, task.classes) == (description.task, description.definition, description.classes)
     names = {name for name, _ in network.named_children() if name != "classifier" or same}

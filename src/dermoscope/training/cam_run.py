@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,10 +26,9 @@ from dermoscope.training.cam_description import (
     DESCRIPTION_NAME,
     MODEL_NAME,
     CAMModelDescription,
-    load_cam_description,
 )
 from dermoscope.training.cam_looking import Looked, crop_probabilities
-from dermoscope.training.cam_network import build_network, network_contract
+from dermoscope.training.cam_network import build_network, network_contract, start_description
 from dermoscope.training.cam_tables import crops_table, map_rows, maps_table
 from dermoscope.training.cam_trainer import (
     CAMTrainer,
@@ -49,6 +47,7 @@ from dermoscope.training.recipes import RECIPE_NAME, recipe_text
 from dermoscope.training.recipes.augmentation import NO_AUGMENTATION
 from dermoscope.training.recipes.cams import CAMRecipe
 from dermoscope.training.run_folder import EpochMetrics, RunFolder
+from dermoscope.training.starts import images_learnt, keep_learnt
 from dermoscope.training.tasks import Task
 
 CHECKPOINT_NAME = "checkpoint.safetensors"
@@ -84,7 +83,7 @@ class TrainedNetwork:
 def train_network(
     recipe: CAMRecipe,
     records: Sequence[Record],
-    weights: Path,
+    weights: Path | None,
     cache: CropCache,
     run: RunFolder | None,
     folder: Path,
@@ -107,12 +106,12 @@ def train_network(
     Args:
         recipe: What to do.
         records: The manifest, with splits.
-        weights: Pretrained weights of the backbone, in timm's names.
+        weights: Pretrained weights of the backbone, in timm's names; not read where there is a start.
         cache: Crops of these images, and perhaps of others; see `crops_of`.
         run: The run folder, begun; the caller leaves its context. None in a process that is not the first.
         folder: Where that is.
-        start: Run of a network of the same backbone, whose tensors take the place of the pretrained ones; those of its
-            last layer, too, where it answers the same question.
+        start: Run of a network of the same backbone to go on from; see `build_network`. What it has learnt from is
+            written beside the rest.
         announce: What to call on the way.
         threads: Crops changed at once.
         resamples: Of the bootstrap.
@@ -148,7 +147,10 @@ def train_network(
         )
         for split, own in rows.items()
     }
+    earlier = start_description(recipe, start) if start else None
     if run:
+        if start:
+            keep_learnt(folder, start)
         # Written once there is something to learn from: what failed before that may simply begin again.
         replace_file(folder / RECIPE_NAME, recipe_text(recipe).encode())
         replace_file(folder / SPLIT_NAME, split_table(records))
@@ -177,7 +179,7 @@ def train_network(
     announce.on_stage("training")
     began = time.perf_counter()
     learnt = [f"{rows[split].tolist()} {labels[split].tolist()}" for split in ("train", "val")]
-    initial = weights_sha256(weights if start is None else start / MODEL_NAME)
+    initial = weights_sha256(start / MODEL_NAME if start else weights or Path())
     epochs = trainer.fit("\n".join([cache.fingerprint, *learnt, initial]))
     seconds = time.perf_counter() - began
     announce.on_stage("looking at the validation and test images")
@@ -193,9 +195,9 @@ def train_network(
         crops=recipe.crops,
         mask_head=bool(recipe.loss.mask_head),
         gap_convolution=recipe.model.gap_convolution,
-        weights_sha256=weights_sha256(weights),
-        licence=network.licence,
-        images=_learnt_from(chosen["train"], start),
+        weights_sha256=earlier.weights_sha256 if earlier else initial,
+        licence=earlier.licence if earlier else network.licence,
+        images=images_learnt(chosen["train"], earlier.images if earlier else {}),
     )
     probabilities = {split: crop_probabilities(found.logits) for split, found in looked.items()}
     means = {split: found.mean(axis=1) for split, found in probabilities.items()}
@@ -220,12 +222,6 @@ def train_network(
     counts = np.bincount(labels["train"], minlength=len(task.classes)).tolist()
     samples = dict(zip(task.classes, counts, strict=True))
     return TrainedNetwork(description, epochs, samples, scores, recalls, correlation, seconds)
-
-
-def _learnt_from(records: Sequence[Record], start: Path | None) -> dict[str, int]:
-    """Training images by source, and those of the network before; of a source in both, the larger number."""
-    counts = Counter(record.source or "images" for record in records)
-    return dict(sorted((counts | Counter(load_cam_description(start).images if start else {})).items()))
 
 
 def crops_of(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -42,7 +41,19 @@ class LeaksFoundError(ValueError):
 
 
 class LearntBeforeError(ValueError):
-    """Training was refused, because the run that it starts from has learnt from its validation or test images."""
+    """Training was refused, because the model that it starts from has learnt from its validation or test images.
+
+    Attributes:
+        images: Which.
+    """
+
+    def __init__(self, images: Sequence[Record]) -> None:
+        self.images = tuple(images)
+        examples = ", ".join(f"{record.image_id} ({record.split})" for record in images[:_EXAMPLES])
+        super().__init__(
+            f"--start: that run has learnt from {len(images):,} images that are held out now, such as {examples}. "
+            'Leave them out of the manifest, or train with --allow-leaks "reason", which the run records'
+        )
 
 
 class LeakImage(BaseModel):
@@ -144,6 +155,7 @@ class LeakDecision(BaseModel):
         leaks: Number of leaks.
         by_kind: The same by kind.
         between_splits: The same by the splits they join.
+        learnt_before: Number of validation and test images that the model it was started from has learnt from.
         allowed: Whether a person said that leaks are allowed.
         reason: Why, in that person's words.
     """
@@ -157,6 +169,7 @@ class LeakDecision(BaseModel):
     leaks: int
     by_kind: dict[str, int]
     between_splits: dict[str, int]
+    learnt_before: int = 0
     allowed: bool
     reason: str
 
@@ -189,21 +202,25 @@ def check_before_training(manifest: Path, folder: Path, *, cache: Path | None = 
     return check
 
 
-def decide(check: LeakCheck, allow: str | None = None) -> LeakDecision:
+def decide(check: LeakCheck, allow: str | None = None, *, learnt_before: Sequence[Record] = ()) -> LeakDecision:
     """Let training go on where there is no leak, or where a person says why leaks do not matter.
 
     Args:
         check: What was found.
         allow: The reason to train in spite of leaks; none refuses them.
+        learnt_before: Validation and test images that the model to start from has learnt from.
 
     Raises:
         LeaksFoundError: If there are leaks, and no reason.
+        LearntBeforeError: If there are such images, and no reason.
         ValueError: If the reason is blank.
     """
     if allow is not None and not allow.strip():
         raise ValueError("--allow-leaks: expected a reason, which the run records, got nothing")
     if check.leaks and allow is None:
         raise LeaksFoundError(check)
+    if learnt_before and allow is None:
+        raise LearntBeforeError(learnt_before)
     return LeakDecision(
         compared=check.compared,
         settings=check.settings,
@@ -212,37 +229,10 @@ def decide(check: LeakCheck, allow: str | None = None) -> LeakDecision:
         leaks=len(check.leaks),
         by_kind={kind: row["leaks"] for kind, row in check.counts.items()},
         between_splits=check.between_splits,
+        learnt_before=len(learnt_before),
         allowed=allow is not None,
         reason=(allow or "").strip(),
     )
-
-
-def check_learnt_before(start: Path, records: Sequence[Record]) -> None:
-    """See that an earlier run has learnt from no image that is held out now.
-
-    By image id, whatever the source: one picture comes under several. Other pictures of the same lesions are not known.
-
-    Args:
-        start: Folder of the earlier run, which wrote its splits.
-        records: The manifest of the new one.
-
-    Raises:
-        LearntBeforeError: If it has, or does not say which images it has learnt from.
-    """
-    try:
-        with (start / SPLIT_NAME).open(encoding="utf-8", newline="") as stream:
-            learnt = {row["image_id"] for row in csv.DictReader(stream) if row["split"] == "train"}
-    except (OSError, KeyError):
-        raise LearntBeforeError(
-            f"--start {start}: holds no {SPLIT_NAME}, which says what a run has learnt from; name the folder of a run"
-        ) from None
-    held_out = [r for r in records if r.split in ("val", "test") and r.image_id in learnt]
-    if held_out:
-        examples = ", ".join(f"{record.image_id} ({record.split})" for record in held_out[:_EXAMPLES])
-        raise LearntBeforeError(
-            f"--start {start}: has learnt from {len(held_out):,} images that are held out now, such as {examples}. "
-            'Leave them out of the manifest, or train with --allow-leaks "reason", which the run records'
-        )
 
 
 def _read(path: Path) -> LeakCheck | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,8 +43,9 @@ from dermoscope.training.recipes import RECIPE_NAME, recipe_text
 from dermoscope.training.recipes.augmentation import NO_AUGMENTATION
 from dermoscope.training.recipes.masks import MaskRecipe, SAMPart
 from dermoscope.training.run_folder import EpochMetrics, RunFolder
+from dermoscope.training.starts import check_same_start, images_learnt, keep_start
 
-CHECKPOINT_NAME, START_NAME = "checkpoint.safetensors", "start.sha256"
+CHECKPOINT_NAME = "checkpoint.safetensors"
 SPLITS = ("train", "val")
 
 
@@ -117,13 +117,12 @@ def train_masks(
         model, groups = build_model(recipe, weights, begun.state if begun else None)
     except RuntimeError:
         raise MaskRunError(f"--start {start} trained another model than this recipe") from None
-    _check_same_start(folder, begun)
+    check_same_start(folder, begun.sha256 if begun else "")
     side = mask_side(recipe, contract)
     data = _data(recipe, spec, contract, weights, cache, (train, validation), side, announce, threads)
     # Written once there is something to learn from: what failed before that may simply begin again.
     replace_file(folder / RECIPE_NAME, recipe_text(recipe).encode())
-    if begun:
-        replace_file(folder / START_NAME, begun.sha256.encode())
+    keep_start(folder, begun.sha256 if begun else "")
 
     def note(line: EpochMetrics) -> None:
         run.add_metrics(line)
@@ -169,7 +168,7 @@ def train_masks(
         confidence_slope=slope,
         confidence_intercept=intercept,
         licence=spec.licence,
-        images=_counted(train, begun),
+        images=images_learnt(train, begun.description.images if begun else {}),
         start_sha256=begun.sha256 if begun else "",
     )
     if not isinstance(model, UNetModel) and model.encoder is not None:
@@ -216,20 +215,6 @@ def _started(run: Path, recipe: MaskRecipe, spec: EncoderSpec, contract: InputCo
     if trained == "decoder" and description.weights_sha256 != weights_sha256(weights):
         raise MaskRunError(f"--start {run}: its decoder was trained on other weights of {spec.name}; name those")
     return _Start(description, state, sha256_of(run / MODEL_NAME))
-
-
-def _check_same_start(folder: Path, begun: _Start | None) -> None:
-    """A run that is gone on with must have been begun from the same model."""
-    kept, given = folder / START_NAME, begun.sha256 if begun else ""
-    before = kept.read_text() if kept.exists() else ""
-    if (folder / RECIPE_NAME).exists() and before != given:
-        raise MaskRunError(f"{folder} was begun from another model; give the same --start as then, or another --out")
-
-
-def _counted(train: Sequence[Record], begun: _Start | None) -> dict[str, int]:
-    """Images of each source that the model has seen: the more of this run and the one before, which may share some."""
-    counts = Counter(record.source or "images" for record in train)
-    return dict(sorted((counts | Counter(begun.description.images if begun else {})).items()))
 
 
 def _of(records: Sequence[Record], split: str) -> list[Record]:

@@ -112,7 +112,7 @@ def _modes(description: BundleDescription) -> str:
             lines += [f"  Prediction sets hold the true diagnosis in {mode.conformal.coverage:.0%} of such images."]
         if mode.abstention and mode.abstention.least_certainty:
             least = mode.abstention.least_certainty
-            lines += [f"  It withholds the answer where no diagnosis has a probability of {least:.2f}."]
+            lines += [f"  It withholds the answer where no diagnosis has a probability of at least {least:.2f}."]
         if mode.abstention and mode.abstention.largest_set:
             limit = mode.abstention.largest_set
             lines += [f"  It withholds the answer where the prediction set holds more than {limit}, or none."]

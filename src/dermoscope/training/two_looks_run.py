@@ -14,14 +14,17 @@ from dermoscope.batch.files import replace_file
 from dermoscope.batch.inputs import RUN_NAME
 from dermoscope.camnet.second_look import LookRules, second_look
 from dermoscope.data.manifest import Record
+from dermoscope.encoders.weights import weights_sha256
 from dermoscope.evaluation.intervals import Estimate
 from dermoscope.evaluation.looks import DESCRIPTION_NAME, MAPS_NAME, TABLE_NAME, with_average
 from dermoscope.evaluation.training_run import PREDICTIONS_NAME, TRAINING_NAME
 from dermoscope.images.lesion_crops import Box
 from dermoscope.training.announcements import Announcements
 from dermoscope.training.cam_data import CropData
+from dermoscope.training.cam_description import MODEL_NAME
 from dermoscope.training.cam_looking import Looked, crop_probabilities, look
 from dermoscope.training.cam_model_file import load_cam_run
+from dermoscope.training.cam_network import start_description
 from dermoscope.training.cam_run import crops_of, train_network
 from dermoscope.training.class_scores import validation_scores
 from dermoscope.training.crop_images import CropCache, Key, key_of
@@ -32,6 +35,7 @@ from dermoscope.training.leaks import SPLIT_NAME
 from dermoscope.training.recipes import RECIPE_NAME, CAMRecipe, TwoLooksRecipe, recipe_text
 from dermoscope.training.recipes.augmentation import NO_AUGMENTATION
 from dermoscope.training.run_folder import EpochMetrics, RunFolder, RunRecord
+from dermoscope.training.starts import check_same_start, keep_start
 from dermoscope.training.trainer_state import CheckpointError
 from dermoscope.training.two_looks_answers import Answers, Cut, compared_looks, looks_table, maps_file
 from dermoscope.training.two_looks_description import FIRST, SECOND, THIRD, TwoLooksDescription
@@ -66,7 +70,7 @@ class TrainedLooks:
 def train_two_looks(
     recipe: TwoLooksRecipe,
     records: Sequence[Record],
-    weights: Path,
+    weights: Path | None,
     cache: Path,
     begin: BeginRun,
     run: RunFolder,
@@ -87,14 +91,14 @@ def train_two_looks(
     Args:
         recipe: What to do.
         records: The manifest, with splits.
-        weights: Pretrained weights of the backbone, in timm's names.
+        weights: Pretrained weights of the backbone, in timm's names; not read where there is a start.
         cache: Folder for crops; it may be removed afterwards.
         begin: Begins the run folder of one look.
         run: The run folder of the whole, begun; the caller leaves its context.
         folder: Where that is.
         masks: Folder of predicted masks, for a recipe that takes them from one.
-        start: Run of a network of the same backbone, which the first look and those of the folds start from. Training
-            images that it has learnt from are no longer cut by networks that have not.
+        start: Run of a network of the same backbone, which takes the place of the pretrained weights for every look.
+            Training images that it has learnt from are no longer cut by networks that have not.
         announce: What to call on the way.
         threads: Crops changed at once.
         resamples: Of the bootstrap.
@@ -111,6 +115,11 @@ def train_two_looks(
         OutputError: If a folder cannot be written.
     """
     announce = announce or Announcements()
+    if start:
+        start_description(recipe.first, start)
+    given = weights_sha256(start / MODEL_NAME) if start else ""
+    check_same_start(folder, given)
+    keep_start(folder, given)
     replace_file(folder / RECIPE_NAME, recipe_text(recipe).encode())
     replace_file(folder / SPLIT_NAME, split_table(records))
     task = recipe.first.task.task
