@@ -1,0 +1,79 @@
+"""How near the bundle's encoder comes to the speed of a large matrix product on this machine.
+
+    python benchmarks/encoder_share.py --json out.json
+
+One image at a time (latency), and two at once on two streams (throughput), through the engine as `analyze` uses it;
+beside it the floor (`floor.py`). Rounds take turns; the best round of each counts. A quiet machine, please.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+from floor import graph_flops, matmul_peak, precision_name
+
+from dermoscope.bundle import Bundle
+from dermoscope.encoders.inputs import prepare
+from dermoscope.engine import NamedGraph, compile_graph
+
+CALLS = 40
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    bundle = Bundle.default()
+    part = bundle.description.encoder
+    rgb = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
+    prepared = prepare(rgb, part.input)
+    given = {"image": prepared.image, "pool_weights": prepared.pool_weights}
+    flops = graph_flops(bundle.graph_path(part), {name: list(value.shape) for name, value in given.items()})
+    sides = {streams: compile_graph(bundle.graph_path(part), streams=streams) for streams in (1, 2)}
+    peak, seconds = 0.0, dict.fromkeys(sides, float("inf"))
+    for _ in range(arguments.rounds):
+        peak = max(peak, matmul_peak("auto"))
+        for streams, graph in sides.items():
+            seconds[streams] = min(seconds[streams], an_image(graph, given, streams))
+    found = {
+        "precision": precision_name("auto"),
+        "GFLOP an image": round(flops / 1e9, 2),
+        "peak, GFLOP/s": round(peak / 1e9),
+        **{
+            f"{streams} at once": {
+                "ms an image": round(1e3 * taken, 1),
+                "share of peak": round(flops / taken / peak, 3),
+            }
+            for streams, taken in seconds.items()
+        },
+    }
+    print(json.dumps(found, indent=1))
+    if arguments.json:
+        arguments.json.write_text(f"{json.dumps(found, indent=1)}\n")
+
+
+def an_image(graph: NamedGraph, given: dict[str, np.ndarray], at_once: int) -> float:  # type: ignore[type-arg]
+    """Seconds an image, `at_once` threads asking."""
+
+    def ask() -> None:
+        for _ in range(CALLS):
+            graph(given)
+
+    graph(given)
+    threads = [threading.Thread(target=ask) for _ in range(at_once)]
+    start = time.perf_counter()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return (time.perf_counter() - start) / (CALLS * at_once)
+
+
+if __name__ == "__main__":
+    main()
