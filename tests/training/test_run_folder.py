@@ -78,6 +78,7 @@ def test_a_run_says_what_it_trains_on_before_it_does(tmp_path: Path) -> None:
             "leaks": 0,
             "by_kind": {"same id": 1, "same file": 0, "near-duplicate": 0, "same group": 0},
             "between_splits": {"train, val": 1},
+            "learnt_before": 0,
             "allowed": True,
             "reason": "known, and few/none",
         },
