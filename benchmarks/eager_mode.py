@@ -11,9 +11,8 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-import numpy as np
 import torch
-from eager_torch import averaged_gate, averaged_heads
+from eager_torch import as_tensor, averaged_gate, averaged_heads, between_extremes
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -61,15 +60,14 @@ class EagerMode:
         with Image.open(path) as opened:
             image = opened.convert("RGB")
         marks.append(("decode", time.perf_counter()))
-        tensor = _tensor(image, self._side)
-        maps = self._encoder.maps((tensor - tensor.min()) / (tensor.max() - tensor.min()).clamp(min=1e-8))
+        maps = self._encoder.maps(between_extremes(as_tensor(image, self._side)))
         embedding = maps[-1]
         marks.append(("encode", time.perf_counter()))
         cells = embedding.shape[2] * embedding.shape[3]
         self._gate(map_statistics(maps, torch.full_like(embedding[:, :1], 1 / cells)))
         self._heads(embedding.mean(dim=(2, 3)))
         marks.append(("heads", time.perf_counter()))
-        logits = self._mask_network(_tensor(image, self._mask_side) / 127.5 - 1)[:, None]
+        logits = self._mask_network(as_tensor(image, self._mask_side) / 127.5 - 1)[:, None]
         size = image.height, image.width
         mask = torch.nn.functional.interpolate(logits, size, mode="bilinear")[0, 0].numpy() > 0
         if mask_path:
@@ -78,14 +76,8 @@ class EagerMode:
         for member, network in self._networks:
             places = lesion_crops(mask, middle=member.crops.middle, margin=member.crops.margin)
             for name in member.crops.names:
-                view = _tensor(image.crop(places[name]), member.input.size) / 127.5 - 1
+                view = as_tensor(image.crop(places[name]), member.input.size) / 127.5 - 1
                 for axes in ([], [2], [3], [2, 3])[: member.orientations]:
                     torch.softmax(network(torch.flip(view, axes)).logits, dim=1)
         marks.append(("networks", time.perf_counter()))
         return {name: (end - start) * 1e3 for (_, start), (name, end) in pairwise(marks)}
-
-
-def _tensor(image: Image.Image, side: int) -> torch.Tensor:
-    """`[1, 3, side, side]`, 0 to 255."""
-    pixels = np.asarray(image.resize((side, side), Image.Resampling.BOX), np.float32)
-    return torch.from_numpy(pixels.transpose(2, 0, 1)[None].copy())

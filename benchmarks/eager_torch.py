@@ -69,9 +69,7 @@ class EagerTorch:
         rgb = np.asarray(image)
         marks.append(("decode", time.perf_counter()))
         side = self._contract.size
-        pixels = np.asarray(image.resize((side, side), Image.Resampling.BOX), np.float32)
-        scaled = (pixels - pixels.min()) / max(float(np.ptp(pixels)), 1e-8)
-        tensor = torch.from_numpy(scaled.transpose(2, 0, 1)[None].copy())
+        tensor = between_extremes(as_tensor(image, side))
         maps = self._encoder.maps(tensor)
         embedding = maps[-1]
         marks.append(("encode", time.perf_counter()))
@@ -122,6 +120,17 @@ class _BoxByBox:
             found.append((masks, overlaps))
         masks, overlaps = (torch.cat(parts).numpy() for parts in zip(*found, strict=True))
         return {"masks": masks, "overlaps": overlaps}
+
+
+def as_tensor(image: Image.Image, side: int) -> torch.Tensor:
+    """`[1, 3, side, side]`, 0 to 255."""
+    pixels = np.asarray(image.resize((side, side), Image.Resampling.BOX), np.float32)
+    return torch.from_numpy(pixels.transpose(2, 0, 1)[None].copy())
+
+
+def between_extremes(pixels: torch.Tensor) -> torch.Tensor:
+    """Pixels from 0, the least of them, to 1, the largest, as the encoder wants them."""
+    return (pixels - pixels.min()) / (pixels.max() - pixels.min()).clamp(min=1e-8)
 
 
 def averaged_gate(description: BundleDescription) -> AveragedHead:

@@ -179,7 +179,9 @@ def train_network(
     announce.on_stage("training")
     began = time.perf_counter()
     learnt = [f"{rows[split].tolist()} {labels[split].tolist()}" for split in ("train", "val")]
-    initial = weights_sha256(start / MODEL_NAME if start else weights or Path())
+    begun_from = start / MODEL_NAME if start else weights
+    assert begun_from  # `build_network` makes nothing of nothing
+    initial = weights_sha256(begun_from)
     epochs = trainer.fit("\n".join([cache.fingerprint, *learnt, initial]))
     seconds = time.perf_counter() - began
     announce.on_stage("looking at the validation and test images")
