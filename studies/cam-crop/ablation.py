@@ -3,7 +3,7 @@
     python studies/cam-crop/ablation.py --run runs/cam-crop --weights efficientnet_lite0.safetensors
     python studies/cam-crop/ablation.py --run runs/cam-crop --weights efficientnet_lite0.safetensors --only map-0.2-0.1
 
-Each training is `dermoscope train cam-crop-isic2017` on the official splits of ISIC 2017, at 160 px but for two; one
+Each training is `dermoscope train cam-crop-isic2017` on the official splits of ISIC 2017, at 160 px but for three; one
 that is there is not done again, one that was interrupted goes on. They lie in `<run>/looks/<name>-<seed>`; `tables.py`
 reads them. The first look and the networks of the folds are those of the first training of a seed, `map-0.2-0.1`, for
 all that differ from it in the second look alone, so that differences are those of the second look. Masks are what
@@ -38,10 +38,27 @@ SECOND_LOOKS: dict[str, tuple[str, ...]] = {
     "pretrained": ("start=pretrained",),
 }
 """What differs in the second look alone."""
+OTHER_CAMERAS = (
+    "{zoom: {probability: 0.9, scale: [0.75, 1.6], rotation: 45}, hair: {probability: 0.15}, ink: {probability: 0.1},"
+    " colour: {probability: 0.9, brightness: 0.2, contrast: 0.25, saturation: 0.3, hue: 8, white_balance: 0.1},"
+    " frame: {probability: 0.1}, blur: {probability: 0.2, sigma: [2.0, 8.0]},"
+    " jpeg: {probability: 0.3, quality: [30, 95]}}"
+)
+"""The augmentation of `cam-diagnosis`."""
 OTHERS: dict[str, tuple[str, ...]] = {
     "in-fold": ("folds=0",),
+    "in-fold-0.6": ("folds=0", "look.threshold=0.6"),
     "size-224": ("folds=0", "first.model.size=224"),
     "every-stage": ("folds=0", "first.model.frozen_stages=0"),
+    "augmented": (
+        "folds=0",
+        "first.model.size=224",
+        "first.crops.masks=folder",
+        "first.loss.lesion_focus=0.5",
+        "first.stopping={epochs: 16, select: loss}",
+        "first.augmentation=" + OTHER_CAMERAS,
+        "second={optimiser.learning_rate: 0.0003, stopping.epochs: 6}",
+    ),
     "melanoma": ("folds=0", "first.task.question=isic2017-melanoma"),
     "keratosis": ("folds=0", "first.task.question=isic2017-keratosis"),
     "vgg-gap": (
@@ -57,6 +74,8 @@ OTHERS: dict[str, tuple[str, ...]] = {
     ),
 }
 """What changes the first look, too: without folds, to be compared with `in-fold`, which shares the first."""
+IN_FOLD = ("in-fold", "in-fold-0.6")
+"""Have the first look of the base."""
 OTHER_WEIGHTS = "vgg-gap"
 """Is trained if it is named alone, with `--weights` of VGG16."""
 
@@ -95,7 +114,7 @@ def main() -> None:
 
 def share(base: Path, out: Path, name: str) -> None:
     """Take over what another training has that differs in the second look alone."""
-    shared = [FIRST] if name == "in-fold" else []
+    shared = [FIRST] if name in IN_FOLD else []
     if name in SECOND_LOOKS:
         shared = [FIRST, *sorted(path.name for path in base.glob(FOLD.format("*")))]
     for part in shared:
