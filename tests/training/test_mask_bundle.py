@@ -194,6 +194,12 @@ def test_what_does_not_fit_is_refused(tmp_path: Path, changes: dict[str, object]
     assert not (tmp_path / "bundle").exists()
 
 
+def test_the_command_says_that_modes_know_other_outlines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run, _ = run_folder(tmp_path / "run")
+    assert main(["export", str(run), "--out", str(tmp_path / "new")]) == 0
+    assert "Its modes (best, fast) were fitted on the outlines of dermoscope-default" in capsys.readouterr().out
+
+
 def test_a_damaged_run_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["export", str(tmp_path), "--out", str(tmp_path / "new")]) == 1
     assert "holds no finished run for masks" in capsys.readouterr().err

@@ -126,6 +126,12 @@ def export(
     except (BundleError, EngineError, OutputError, ValueError) as error:
         return fail(str(error))
     print(f"{out}: {made.name}, fingerprint {made.fingerprint}")
+    if made.description.modes:
+        modes = ", ".join(made.description.modes)
+        print(
+            f"Its modes ({modes}) were fitted on the outlines of {base.name}; to fit one anew: dermoscope export NETWORKS "
+            f"--bundle {out} --mode NAME --manifest TABLE --out ANOTHER"
+        )
     print(f"Use it: dermoscope analyze PHOTOS --bundle {out} --out results")
     print(RESEARCH_USE)
     return ExitCode.DONE
