@@ -129,8 +129,8 @@ def export(
     if made.description.modes:
         modes = ", ".join(made.description.modes)
         print(
-            f"Its modes ({modes}) were fitted on the outlines of {base.name}; to fit one anew: dermoscope export NETWORKS "
-            f"--bundle {out} --mode NAME --manifest TABLE --out ANOTHER"
+            f"Its modes ({modes}) were fitted on the outlines of {base.name}; to fit one anew: dermoscope export "
+            f"NETWORKS --bundle {out} --mode NAME --manifest TABLE --out ANOTHER"
         )
     print(f"Use it: dermoscope analyze PHOTOS --bundle {out} --out results")
     print(RESEARCH_USE)
