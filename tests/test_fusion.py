@@ -37,6 +37,7 @@ NETWORK = {
     "backbone": "none",
     "licence": "none",
 }
+AGAIN = {**NETWORK, "crops": {"names": ["full", "look"]}, "look": {"threshold": 0.6, "margin": 0.0}}
 
 
 def colour_network(path: Path) -> None:
@@ -155,6 +156,22 @@ def test_evidence_is_what_the_logits_are_made_of(folder: Path) -> None:
     assert found.evidence.mean() * 16 == pytest.approx(expected, rel=0.02)
 
 
+def test_a_network_looks_again_where_its_own_map_is_high(folder: Path) -> None:
+    copy = folder.parent / "again"
+    shutil.copytree(folder, copy)
+    write_modes(copy, again=mode(["colours"], networks=[AGAIN], crops=["full", "look"]))
+    rgb = np.zeros((96, 96, 3), np.uint8)
+    rgb[48:92, 48:92, 2], rgb[:24, :24, 0] = 255, 255  # much blue, which speaks for nevus, and a little red
+    first, second = fusion(copy, "again").answer(rgb, None, dict.fromkeys(CODES, 1 / 7)).members[0]
+    nevus, melanoma, other = (CODES.index(code) for code in ("NV", "MEL", "BCC"))
+    assert first.argmax() == nevus
+    assert first[melanoma] > 1.2 * first[other]
+    # It decided for nevus and sees the blue alone, and larger.
+    assert second[nevus] > first[nevus] + 0.2
+    assert second[melanoma] == pytest.approx(second[other], rel=1e-3)
+    np.testing.assert_allclose(first, fusion(folder, "alone").answer(rgb, None, {}).members[0, 0], atol=1e-6)
+
+
 def test_other_frequencies_change_the_equal_world_alone(folder: Path) -> None:
     shares = [0.05, 0.7, 0.05, 0.05, 0.05, 0.05, 0.05]
     copy = folder.parent / "frequent"
@@ -211,7 +228,10 @@ def test_a_mode_that_is_not_there_is_named(folder: Path) -> None:
         ({"frequencies": [0.5, 0.5]}, "one number above zero a diagnosis"),
         ({"frequencies": [1.0, 0, 0, 0, 0, 0, 0]}, "one number above zero a diagnosis"),
         ({"malignancy_definition": "unknown"}, "unknown"),
-        ({"networks": [{**NETWORK, "crops": {"names": ["look"]}}]}, "look"),
+        ({"networks": [{**NETWORK, "crops": {"names": ["look"]}}]}, "needs rules that say where to look"),
+        ({"networks": [{**NETWORK, "crops": {"names": ["tight", "look"]}, "look": {}}]}, "have full or whole before"),
+        ({"networks": [{**NETWORK, "crops": {"names": ["look", "full"]}, "look": {}}]}, "that end with look"),
+        ({"networks": [{**AGAIN, "look": {"rule": "random"}}], "crops": ["full", "look"]}, "a random place"),
         ({"networks": [{**NETWORK, "crops": {"names": ["tight", "full"]}}], "crops": ["a", "b", "c"]}, "neither one"),
         ({"networks": [{**NETWORK, "graph": "../colours.onnx"}]}, "plain file name"),
         ({"networks": [{**NETWORK, "graph": "other.onnx"}]}, "does not list the graph"),

@@ -254,8 +254,8 @@ class ModePart(_Record):
         views = len(self.fusion.crops)
         if any(len(network.crops.names) not in (1, views) for network in self.networks):
             raise ValueError(f"networks: one has neither one view nor the {views} of the fusion")
-        if any("look" in network.crops.names for network in self.networks):
-            raise ValueError("networks: the view look is for classifiers of their own")
+        if any("look" in network.crops.names and network.look is None for network in self.networks):
+            raise ValueError("networks: the view look needs rules that say where to look (look)")
         return self
 
     @model_validator(mode="after")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from dermoscope.bundle_parts import GraphCheck
-from dermoscope.camnet.second_look import LookRules, SecondLook, second_look
+from dermoscope.camnet.second_look import SecondLook
 from dermoscope.engine import EngineName, Precision
 from dermoscope.ensemble.ensemble import Ensemble, EnsembleDescription
 from dermoscope.member_networks import MemberNetworks, SeenViews
@@ -24,7 +24,6 @@ from dermoscope.model_folder import SUMS, BundleError, fingerprint_of, read_desc
 from dermoscope.network_parts import FirstLookPart, MemberPart
 
 DESCRIPTION = "classifier.json"
-_HALF = 127
 
 
 class ClassifierDescription(BaseModel):
@@ -163,19 +162,15 @@ class LesionClassifier:
         def see(member: MemberPart) -> SeenViews:
             return networks.see(member, again.box if again and "look" in member.crops.names else None)
 
-        def next_look(one: SeenViews, rules: LookRules) -> SecondLook:
-            decided = one.maps[0, int(one.logits[0].argmax())]
-            return second_look(decided, one.views.boxes[0], rules, mask=one.views.masks[0] > _HALF)
-
         if first := self.description.first_look:
             seen[first.member.graph] = see(first.member)
-            again = next_look(seen[first.member.graph], first.rules)
+            again = seen[first.member.graph].look_again(first.rules)
         for member in self.description.members:
             if member.graph not in seen:
                 seen[member.graph] = see(member)
         if first and first.looks > 2:
             (member,) = self.description.members
-            again = next_look(seen[member.graph], first.rules)
+            again = seen[member.graph].look_again(first.rules)
             seen[member.graph] = see(member)
         found = [seen[member.graph] for member in self.description.members]
         classes = self.description.ensemble.classes

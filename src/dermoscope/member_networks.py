@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dermoscope.camnet.lesion_views import Cleaning, CropRules, LesionViews, lesion_views
+from dermoscope.camnet.lesion_views import (
+    WHOLE_IMAGE,
+    CleanedImage,
+    Cleaning,
+    CropRules,
+    LesionViews,
+    View,
+    clean,
+    cut_views,
+)
+from dermoscope.camnet.second_look import LookRules, SecondLook, second_look
 from dermoscope.encoders.inputs import prepare
 from dermoscope.engine import EngineName, NamedGraph, Precision, compile_graph
 from dermoscope.heads.calibration import calibrated_probabilities
@@ -19,8 +29,13 @@ from dermoscope.network_parts import MemberPart
 INPUT, OUTPUTS = "image", ("logits", "cams", "feature")
 """Names in the graph of a network."""
 
+_FOUND = ("logits", "maps", "features")
+"""The same in `SeenViews`."""
+
 _ORIENTATIONS: tuple[tuple[int, ...], ...] = ((), (0,), (1,), (0, 1))
 """Axes of a square that are mirrored; a network that sees it n ways round sees the first n."""
+
+_HALF = 127
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +58,16 @@ class SeenViews:
     def probabilities(self) -> NDArray[np.float64]:
         """`[C, K]`, softmax of the logits."""
         return calibrated_probabilities(self.logits, 1.0, np.zeros(self.logits.shape[-1]))
+
+    def look_again(self, rules: LookRules, view: int = 0) -> SecondLook:
+        """Where to look again, by the map of the class that the network decides for on one of its views.
+
+        Args:
+            rules: How the square is found.
+            view: The view's place, from 0.
+        """
+        decided = self.maps[view, int(self.logits[view].argmax())]
+        return second_look(decided, self.views.boxes[view], rules, mask=self.views.masks[view] > _HALF)
 
 
 class MemberNetworks:
@@ -90,6 +115,7 @@ class NetworksOnImage:
 
     def __init__(self, graphs: dict[str, NamedGraph], rgb: NDArray[np.uint8], mask: NDArray[np.bool_] | None) -> None:
         self._graphs, self._rgb, self._mask = graphs, rgb, mask
+        self._cleaned: dict[Cleaning, CleanedImage] = {}
         self._views: dict[tuple[Cleaning, CropRules, int, Box | None], LesionViews] = {}
 
     def see(self, member: MemberPart, look: Box | None = None) -> SeenViews:
@@ -97,14 +123,39 @@ class NetworksOnImage:
 
         Args:
             member: The network.
-            look: What the view `look` shows, in pixels of the image.
+            look: What the view `look` shows, in pixels of the image; by default what the network's own map says, if it
+                is told to follow that.
         """
-        key = member.cleaning, member.crops, member.side, look
+        if member.look is not None and look is None:
+            return self._see_twice(member, member.look)
+        cleaning, rules, side = member.cleaning, member.crops, member.side
+        if cleaning not in self._cleaned:
+            self._cleaned[cleaning] = clean(self._rgb, self._mask, cleaning)
+        key = cleaning, rules, side, look
         if key not in self._views:
-            self._views[key] = lesion_views(self._rgb, self._mask, *key[:3], look=look)
+            self._views[key] = cut_views(self._cleaned[cleaning], rules, side, look=look)
         views, graph = self._views[key], self._graphs[member.graph]
         found = [_answer(graph, square, member) for square in views.squares]
         return SeenViews(views, *(np.concatenate([one[name] for one in found]) for name in OUTPUTS))
+
+    def _see_twice(self, member: MemberPart, rules: LookRules) -> SeenViews:
+        """All views but the last, and the last where the map of the widest says."""
+        *before, last = member.crops.names
+        first = self.see(_with_views(member, before))
+        widest = next(place for place, name in enumerate(before) if name in WHOLE_IMAGE)
+        again = self.see(_with_views(member, [last]), first.look_again(rules, widest).box)
+        views = LesionViews(
+            np.concatenate([first.views.squares, again.views.squares]),
+            np.concatenate([first.views.masks, again.views.masks]),
+            (*first.views.boxes, *again.views.boxes),
+        )
+        return SeenViews(views, *(np.concatenate([getattr(one, name) for one in (first, again)]) for name in _FOUND))
+
+
+def _with_views(member: MemberPart, names: Sequence[View]) -> MemberPart:
+    """The network with some of its views, told by nobody where to look."""
+    crops = member.crops.model_copy(update={"names": tuple(names)})
+    return member.model_copy(update={"crops": crops, "look": None})
 
 
 def _answer(graph: NamedGraph, square: NDArray[np.uint8], member: MemberPart) -> dict[str, NDArray[np.float32]]:

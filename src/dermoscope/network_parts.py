@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, PositiveInt
+from pydantic import BaseModel, ConfigDict, PositiveInt, model_validator
 
-from dermoscope.camnet.lesion_views import Cleaning, CropRules
+from dermoscope.camnet.lesion_views import WHOLE_IMAGE, Cleaning, CropRules
 from dermoscope.camnet.second_look import LookRules
 from dermoscope.encoders.inputs import InputContract
 from dermoscope.model_folder import FileName
@@ -32,6 +32,8 @@ class MemberPart(_Record):
         crops: What is cut out of it.
         orientations: How many ways round it sees each crop: 1 as it is, 2 also mirrored top to bottom, 4 both also
             mirrored left to right; what it says is the mean.
+        look: How it finds what its last view, `look`, shows: by its own map of the class that it decides for on its
+            view `full` or `whole`. None where it has no such view, or another network tells (`FirstLookPart`).
         backbone: Name of its backbone in timm.
         licence: Of the weights that it started from.
     """
@@ -43,8 +45,22 @@ class MemberPart(_Record):
     cleaning: Cleaning
     crops: CropRules
     orientations: Orientations = 1
+    look: LookRules | None = None
     backbone: str
     licence: str
+
+    @model_validator(mode="after")
+    def _own_map_tells_the_last_view(self) -> Self:
+        *before, last = self.crops.names
+        if self.look is None:
+            return self
+        if last != "look" or "look" in before or not WHOLE_IMAGE & set(before):
+            raise ValueError(
+                f"look: needs crops.names that end with look and have full or whole before; {list(self.crops.names)}"
+            )
+        if self.look.rule == "random":
+            raise ValueError("look.rule: a random place is there to be compared with, and not to be used")
+        return self
 
 
 class FirstLookPart(_Record):

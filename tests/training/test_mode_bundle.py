@@ -199,6 +199,35 @@ def test_a_mode_that_is_replaced_leaves_no_graph(made: Path, world: Path) -> Non
     assert not before & checked
 
 
+def test_a_mode_whose_networks_look_again(made: Path, world: Path) -> None:
+    out = world / "again"
+    arguments = ["export", str(world / "run"), "--bundle", str(made), "--manifest", str(world / "manifest.csv")]
+    arguments += [
+        "--mode",
+        "again",
+        "--views",
+        "full",
+        "--views",
+        "look",
+        "--look-threshold",
+        "0.4",
+        "--orientations",
+        "2",
+    ]
+    assert main([*arguments, "--out", str(out)]) == 0
+    (network,) = Bundle.load(out).description.modes["again"].networks
+    assert network.crops.names == ("full", "look")
+    assert network.look is not None
+    assert network.look.threshold == 0.4
+    assert "full, look (where its map is above 40% of its maximum)" in (out / "README.md").read_text()
+    members = dermoscope.load(out, mode="again").analyze(world / "image-0.png").members
+    assert members is not None
+    assert members.shape[:2] == (2, 2)
+
+
+MODE = ("--mode", "best", "--manifest", "manifest.csv")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -206,6 +235,11 @@ def test_a_mode_that_is_replaced_leaves_no_graph(made: Path, world: Path) -> Non
         (["--manifest", "manifest.csv"], "are for --mode"),
         (["--views", "full"], "are for --mode"),
         (["--orientations", "2"], "are for --mode"),
+        (["--look-threshold", "0.4"], "are for --mode"),
+        ([*MODE, "--views", "tight", "--views", "look"], "look comes last, after full or whole"),
+        ([*MODE, "--views", "look", "--views", "full"], "look comes last, after full or whole"),
+        ([*MODE, "--views", "full", "--look-threshold", "0.4"], "is for the view look"),
+        ([*MODE, "--views", "full", "--views", "look", "--look-threshold", "1"], "1.0 is not between 0 and 1"),
     ],
 )
 def test_what_does_not_go_together_is_refused(

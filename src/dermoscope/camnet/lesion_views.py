@@ -21,6 +21,8 @@ View = Literal["tight", "middle", "full", "whole", "look"]
 VIEWS: tuple[View, ...] = get_args(View)
 AROUND_THE_LESION = frozenset({"tight", "middle"})
 """Views that need a lesion mask."""
+WHOLE_IMAGE = frozenset({"full", "whole"})
+"""Views of all there is, or of the largest square in it; the map of such a one can tell where to look again."""
 
 
 class _Rules(BaseModel):
@@ -62,6 +64,20 @@ class CropRules(_Rules):
         return names
 
 
+class CleanedImage(NamedTuple):
+    """An image before anything is cut out of it.
+
+    Attributes:
+        rgb: `[h, w, 3]`, 8-bit.
+        mask: `[h, w]`, true on the lesion.
+        edge: Where its corner lies in the image as it came: left, top.
+    """
+
+    rgb: NDArray[np.uint8]
+    mask: NDArray[np.bool_]
+    edge: tuple[int, int]
+
+
 class LesionViews(NamedTuple):
     """C squares of an image.
 
@@ -86,22 +102,24 @@ def lesion_views(
     find: Callable[[NDArray[np.uint8]], NDArray[np.bool_]] | None = None,
     look: Box | None = None,
 ) -> LesionViews:
-    """Clean an image and cut its C squares.
+    """Clean an image and cut its C squares; see `clean` and `cut_views`."""
+    return cut_views(clean(rgb, mask, cleaning, find=find), rules, side, look=look)
+
+
+def clean(
+    rgb: NDArray[np.uint8],
+    mask: NDArray[np.bool_] | None,
+    cleaning: Cleaning,
+    *,
+    find: Callable[[NDArray[np.uint8]], NDArray[np.bool_]] | None = None,
+) -> CleanedImage:
+    """Take from an image what disturbs.
 
     Args:
         rgb: `[H, W, 3]`, 8-bit.
         mask: `[H, W]`, true on the lesion; none where there is no lesion, or `find` is to find it.
-        cleaning: What is done to the image first.
-        rules: Which squares.
-        side: Of every square, in pixels.
+        cleaning: What is done.
         find: Finds the lesion of a cleaned image that comes without a mask.
-        look: What the view `look` shows, in pixels of the image as it came.
-
-    Returns:
-        The squares; without a lesion, those around it are the largest one.
-
-    Raises:
-        ValueError: If `look` is wanted and not given, or lies outside the image.
     """
     edge = 0, 0
     if cleaning.outer_circle:
@@ -115,6 +133,25 @@ def lesion_views(
         rgb = shades_of_gray(rgb)
     if mask is None:
         mask = find(rgb) if find else np.zeros(rgb.shape[:2], np.bool_)
+    return CleanedImage(rgb, mask, edge)
+
+
+def cut_views(image: CleanedImage, rules: CropRules, side: int, *, look: Box | None = None) -> LesionViews:
+    """Cut the C squares of an image.
+
+    Args:
+        image: Cleaned.
+        rules: Which squares.
+        side: Of every square, in pixels.
+        look: What the view `look` shows, in pixels of the image as it came.
+
+    Returns:
+        The squares; without a lesion, those around it are the largest one.
+
+    Raises:
+        ValueError: If `look` is wanted and not given, or lies outside the image.
+    """
+    rgb, mask, edge = image
     height, width = rgb.shape[:2]
     around = lesion_crops(mask, middle=rules.middle, margin=rules.margin)
     places: dict[View, Box] = {"whole": (0, 0, width, height), **{name: around[name] for name in CROPS}}

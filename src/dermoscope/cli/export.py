@@ -29,8 +29,11 @@ def export(
     mode: str | None = None,
     manifest: Path | None = None,
     meaning: str = "",
-    views: Annotated[tuple[Literal["tight", "middle", "full", "whole"], ...], Parameter(show_default=False)] = (),
+    views: Annotated[
+        tuple[Literal["tight", "middle", "full", "whole", "look"], ...], Parameter(show_default=False)
+    ] = (),
     orientations: Literal[1, 2, 4] = 1,
+    look_threshold: float | None = None,
     no_heads: Annotated[bool, Parameter(show_default=False)] = False,
     first: Annotated[bool, Parameter(show_default=False)] = False,
     jobs: int = 2,
@@ -73,9 +76,12 @@ def export(
         mode: Put the networks into the bundle, as a mode of this name.
         manifest: For a mode: the images; those of the split val are fitted on.
         meaning: For a mode: what it is for, in words.
-        views: For a mode: what every network sees (tight, middle, full, whole); by default as it was trained.
+        views: For a mode: what every network sees (tight, middle, full, whole); may be given again; by default as it
+            was trained. After full or whole, look may come last: the square that the network's own class activation map
+            cuts out of it.
         orientations: For a mode: how many ways round every network sees each view: 1 as it is, 2 also mirrored top to
             bottom, 4 both also mirrored left to right.
+        look_threshold: For the view look: the map counts from this share of its maximum on; 0.2 if left out.
         no_heads: For a mode: leave the answers of the heads out.
         first: For a mode: let it answer where nobody names a mode.
         jobs: For a mode: images looked at at once.
@@ -88,6 +94,7 @@ def export(
     if out.exists():
         return fail(f"--out: {out} is there already; choose another", ExitCode.USAGE)
     try:
+        from dermoscope.camnet.second_look import LookRules
         from dermoscope.training.cam_export import export_classifier, member_runs
         from dermoscope.training.mask_bundle import bundle_with_masks
         from dermoscope.training.mode_bundle import ModePlan
@@ -96,6 +103,8 @@ def export(
         if mode is not None:
             if learns != "a classifier" or manifest is None:
                 return fail("--mode: is for runs of networks, and needs --manifest", ExitCode.USAGE)
+            if wrong := _wrong_look(views, look_threshold):
+                return fail(wrong, ExitCode.USAGE)
             plan = ModePlan(
                 mode,
                 meaning or f"networks of {run.resolve().name}",
@@ -103,11 +112,12 @@ def export(
                 views,
                 not no_heads,
                 orientations,
+                LookRules() if look_threshold is None else LookRules(threshold=look_threshold),
             )
             base = Bundle.load(bundle) if bundle else Bundle.default()
             return _export_mode(plan, base, out, manifest, images, first=first, jobs=jobs)
-        if manifest or views or orientations > 1 or no_heads or first or meaning:
-            what = "--manifest, --meaning, --views, --orientations, --no-heads and --first"
+        if manifest or views or orientations > 1 or look_threshold or no_heads or first or meaning:
+            what = "--manifest, --meaning, --views, --orientations, --look-threshold, --no-heads and --first"
             return fail(f"{what}: are for --mode", ExitCode.USAGE)
         if learns == "a head":
             return fail(f"{run} is the run of a head; export takes runs for masks, of networks and of ensembles")
@@ -135,6 +145,17 @@ def export(
     print(f"Use it: dermoscope analyze PHOTOS --bundle {out} --out results")
     print(RESEARCH_USE)
     return ExitCode.DONE
+
+
+def _wrong_look(views: Sequence[str], threshold: float | None) -> str:
+    """What is wrong with a second look as asked for; empty if nothing is."""
+    if "look" not in views:
+        return "--look-threshold: is for the view look (--views)" if threshold is not None else ""
+    if views[-1] != "look" or views.count("look") > 1 or not {"full", "whole"} & set(views):
+        return "--views: look comes last, after full or whole, whose map tells where to look"
+    if threshold is not None and not 0 < threshold < 1:
+        return f"--look-threshold: {threshold} is not between 0 and 1"
+    return ""
 
 
 def _export_mode(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from dermoscope.batch.files import writing_to
 from dermoscope.bundle import Bundle, BundleDescription
 from dermoscope.bundle_parts import HEADS, GraphCheck, ModePart, OperatingPoint
 from dermoscope.camnet.lesion_views import View
+from dermoscope.camnet.second_look import LookRules
 from dermoscope.data.manifest import Record
 from dermoscope.ensemble.ensemble import EnsembleDescription
 from dermoscope.files import sha256_of
@@ -51,6 +52,7 @@ class ModePlan:
         views: What every network sees; as it was trained if there are none.
         heads: Whether the heads answer, too.
         orientations: How many ways round every network sees each view; see `MemberPart`.
+        look: How each network finds what the view `look` shows, where that is the last of the views.
     """
 
     name: str
@@ -59,6 +61,7 @@ class ModePlan:
     views: tuple[View, ...] = ()
     heads: bool = True
     orientations: Orientations = 1
+    look: LookRules = field(default_factory=LookRules)
 
 
 def bundle_with_mode(
@@ -191,9 +194,11 @@ def _write_networks(
         if not (folder / graph).exists():
             checks += write_network(trained, network, folder / graph, images)
         part = member_part(f"network {number}", graph, trained)
+        changes: dict[str, object] = {"orientations": plan.orientations}
         if plan.views:
-            part = part.model_copy(update={"crops": part.crops.model_copy(update={"names": plan.views})})
-        parts.append(part.model_copy(update={"orientations": plan.orientations}))
+            changes |= {"crops": part.crops.model_copy(update={"names": plan.views})}
+            changes |= {"look": plan.look if "look" in plan.views else None}
+        parts.append(part.model_copy(update=changes))
         learnt.append(", ".join(f"{count:,} images of {source}" for source, count in trained.images.items()))
     return parts, checks, learnt
 

@@ -101,6 +101,7 @@ def _modes(description: BundleDescription) -> str:
     for name, mode in description.modes.items():
         networks = "; ".join(
             f"{one.name}: {one.backbone} at {one.input.size} px on {', '.join(one.crops.names)}"
+            f"{f' (where its map is above {one.look.threshold:.0%} of its maximum)' if one.look else ''}"
             f"{', each ' + str(one.orientations) + ' ways round' if one.orientations > 1 else ''}"
             for one in mode.networks
         )
