@@ -39,13 +39,15 @@ def main() -> None:
     parser.add_argument("--run", type=Path, default=Path("runs/flagship"))
     parser.add_argument("--bundle", type=Path, help="by default the one inside the package")
     parser.add_argument("--mode", default="best")
+    parser.add_argument("--ways", type=int, nargs="*", choices=WAYS, default=WAYS, help="ways round to compare")
     arguments = parser.parse_args()
     bundle = Bundle.load(arguments.bundle) if arguments.bundle else Bundle.default()
     name, mode = bundle.mode(arguments.mode)
     if mode is None:
         raise SystemExit("this bundle has no modes")
-    said = {ways: answers(bundle, name, mode, ways, arguments.run) for ways in WAYS}
-    ships = said[mode.networks[0].orientations]
+    own = mode.networks[0].orientations
+    said = {ways: answers(bundle, name, mode, ways, arguments.run) for ways in sorted({own, *arguments.ways})}
+    ships = said[own]
     print(f"{len(ships.labels):,} validation images\n\n| rule | {' | '.join(MEASURES)} |\n|{'---|' * 5}")
     for rule in RULES:
         line(rule, ships, folded(ships, rule))
@@ -54,11 +56,21 @@ def main() -> None:
     groups = [*([one] for one in networks), networks]
     groups += [[HEADS, networks[-1]], [HEADS, *networks]] if HEADS in ships.members else []
     for members in groups:
-        for views in (*([view] for view in ships.crops), list(ships.crops)):
-            for ways in WAYS:
+        for views in chosen_views(ships.crops):
+            for ways in said:
                 part = narrowed(said[ways], members, views)
                 line(f"{', '.join(members)} | {', '.join(views)} | {ways}", part, folded(part, CHOSEN))
     withholding(ships)
+
+
+def chosen_views(crops: Sequence[str]) -> list[list[str]]:
+    """Each view by itself, those around the outline, what the network cuts out by itself, and all."""
+    together = [["tight", "middle", "full"], ["full", "look"], list(crops)]
+    found = [[view] for view in crops]
+    return [
+        *found,
+        *(one for place, one in enumerate(together) if set(one) <= set(crops) and one not in together[:place]),
+    ]
 
 
 def answers(bundle: Bundle, name: str, mode: ModePart, ways: Orientations, run: Path) -> MemberAnswers:
