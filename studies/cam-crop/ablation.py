@@ -45,20 +45,21 @@ OTHER_CAMERAS = (
     " jpeg: {probability: 0.3, quality: [30, 95]}}"
 )
 """The augmentation of `cam-diagnosis`."""
+AUGMENTED = (
+    "folds=0",
+    "first.model.size=224",
+    "first.crops.masks=folder",
+    "first.loss.lesion_focus=0.5",
+    f"first.augmentation={OTHER_CAMERAS}",
+    "second={optimiser.learning_rate: 0.0003, stopping.epochs: 6}",
+)
 OTHERS: dict[str, tuple[str, ...]] = {
     "in-fold": ("folds=0",),
     "in-fold-0.6": ("folds=0", "look.threshold=0.6"),
     "size-224": ("folds=0", "first.model.size=224"),
     "every-stage": ("folds=0", "first.model.frozen_stages=0"),
-    "augmented": (
-        "folds=0",
-        "first.model.size=224",
-        "first.crops.masks=folder",
-        "first.loss.lesion_focus=0.5",
-        "first.stopping={epochs: 16, select: loss}",
-        "first.augmentation=" + OTHER_CAMERAS,
-        "second={optimiser.learning_rate: 0.0003, stopping.epochs: 6}",
-    ),
+    "augmented": (*AUGMENTED, "first.stopping={epochs: 16, select: loss}"),
+    "augmented-last": (*AUGMENTED, "first.stopping={epochs: 16, select: last epoch}"),
     "melanoma": ("folds=0", "first.task.question=isic2017-melanoma"),
     "keratosis": ("folds=0", "first.task.question=isic2017-keratosis"),
     "vgg-gap": (

@@ -45,7 +45,7 @@ def test_what_a_training_says(tmp_path: Path) -> None:
     assert (run.chosen_epoch(3), run.chosen_epoch(7)) == (2, 1)
 
 
-@pytest.mark.parametrize(("select", "epoch"), [("loss", 2), ("accuracy", 2), (None, None)])
+@pytest.mark.parametrize(("select", "epoch"), [("loss", 2), ("accuracy", 2), ("last epoch", 3), (None, None)])
 def test_the_epoch_that_was_kept(select: str | None, epoch: int | None, tmp_path: Path) -> None:
     run = read_training_run(write(tmp_path, losses={0: [0.5, 0.2, 0.3]}, about=ABOUT | {"selected_by": select}))
     assert run

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, recall_score
 
-from dermoscope.training.head_metrics import HeadEpoch, decisions, is_better
+from dermoscope.training.head_metrics import LAST_EPOCH, HeadEpoch, decisions, is_better
 
 
 def test_as_scikit_learn_has_them() -> None:
@@ -30,6 +30,11 @@ def test_losses_are_better_when_smaller(select: str, better: bool) -> None:
     now = {"loss": 0.6, "accuracy": 0.6, "balanced accuracy": 0.5}
     assert is_better(now, best, select) is better
     assert is_better(now, None, select)
+
+
+def test_the_last_epoch_is_the_best_whatever_it_measures() -> None:
+    best, now = {"loss": 0.1, "accuracy": 0.9}, {"loss": 0.2, "accuracy": 0.8}
+    assert is_better(now, best, LAST_EPOCH)
 
 
 def test_a_line_holds_the_confusion_matrix() -> None:

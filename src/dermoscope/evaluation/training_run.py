@@ -24,7 +24,7 @@ class TrainingRun:
         folder: Where it lies.
         recipe: Name of the recipe.
         description: What that is.
-        selected_by: The measure that chose the epoch; none for a head without epochs.
+        selected_by: The measure that chose the epoch, or `last epoch`; none for a head without epochs.
         published: What the recipe's authors measured, by metric, 0 to 1; empty if they published nothing.
         published_on: On what they measured.
         epochs: Measures of every epoch by seed, in order: training loss, loss, accuracy and so on.
@@ -56,6 +56,8 @@ class TrainingRun:
         """The epoch whose weights were kept, counted from 1; among equals the first."""
         if self.selected_by is None:
             return None
+        if self.selected_by == "last epoch":
+            return len(self.epochs[seed])
         sign = -1 if self.selected_by == "loss" else 1
         values = [sign * epoch[self.selected_by] for epoch in self.epochs[seed]]
         return 1 + values.index(max(values))

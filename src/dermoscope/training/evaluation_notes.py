@@ -23,7 +23,7 @@ def evaluation_notes(
     Args:
         recipe: What was done.
         task: The question.
-        selected_by: The measure that chose the epoch; none where no epoch was chosen.
+        selected_by: The measure that chose the epoch, or `last epoch`; none where no epoch was chosen.
         every_image: Whether images without an answer to the question have predictions, too; an evaluation leaves them
             out where they have none.
     """

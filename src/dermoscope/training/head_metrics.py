@@ -58,14 +58,18 @@ def mean_auc(
     return {"mean AUC": float(np.mean([roc_auc(labels == name, probabilities[:, name]) for name in there]))}
 
 
+LAST_EPOCH = "last epoch"
+"""Instead of a measure: what the schedule ends with is kept, and the validation images choose nothing."""
+
+
 def is_better(metrics: Mapping[str, float], best: Mapping[str, float] | None, select: str) -> bool:
     """Whether an epoch is better than the best so far; losses are better when smaller.
 
     Args:
         metrics: Of the epoch.
         best: Of the best epoch so far, or none.
-        select: The measure that decides.
+        select: The measure that decides; or `LAST_EPOCH`, by which every epoch is better than the one before.
     """
-    if best is None:
+    if best is None or select == LAST_EPOCH:
         return True
     return metrics[select] < best[select] if select == "loss" else metrics[select] > best[select]

@@ -245,6 +245,7 @@ def test_published_settings_of_girona() -> None:
         ("model.bakbone=resnet18", r"did you mean backbone"),
         ("crops.masks=none", r"crops\.masks: none, but these need masks: crops\.names=.*tight.*, loss\.lesion_focus"),
         ("crops.middle=2.0", r"crops\.middle"),
+        ("stopping={epochs: 3, patience: 2, select: last epoch}", r"patience: waits for a better epoch"),
     ],
 )
 def test_what_a_recipe_for_a_network_may_not_say(change: str, message: str) -> None:

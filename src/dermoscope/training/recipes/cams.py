@@ -164,10 +164,17 @@ class CAMStoppingPart(StoppingPart):
     """When to stop, and what to keep.
 
     Attributes:
-        select: See the base class; also the mean over classes of the AUC of each against the others.
+        select: See the base class; also the mean over classes of the AUC of each against the others, or the last epoch,
+            so that few validation images choose nothing.
     """
 
-    select: Literal["loss", "accuracy", "balanced accuracy", "mean AUC"] = "balanced accuracy"  # type: ignore[assignment]
+    select: Literal["loss", "accuracy", "balanced accuracy", "mean AUC", "last epoch"] = "balanced accuracy"  # type: ignore[assignment]
+
+    @model_validator(mode="after")
+    def _patience_waits_for_a_measure(self) -> CAMStoppingPart:
+        if self.patience and self.select == "last epoch":
+            raise ValueError("patience: waits for a better epoch, and select: last epoch knows none")
+        return self
 
 
 class CAMRecipe(Part):
