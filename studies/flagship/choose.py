@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -53,24 +54,24 @@ def main() -> None:
         line(rule, ships, folded(ships, rule))
     print(f"\n| members | views | ways round | {' | '.join(MEASURES)} |\n|{'---|' * 7}")
     networks = [one for one in ships.members if one != HEADS]
-    groups = [*([one] for one in networks), networks]
-    groups += [[HEADS, networks[-1]], [HEADS, *networks]] if HEADS in ships.members else []
-    for members in groups:
-        for views in chosen_views(ships.crops):
+    alone = [[one] for one in networks]
+    together = [list(some) for size in range(2, len(networks) + 1) for some in combinations(networks, size)]
+    with_heads = [[HEADS, *some] for some in [*alone, *together]] if HEADS in ships.members else []
+    for members in [*alone, *together, *with_heads]:
+        for views in chosen_views(ships.crops, each=members in alone):
             for ways in said:
                 part = narrowed(said[ways], members, views)
                 line(f"{', '.join(members)} | {', '.join(views)} | {ways}", part, folded(part, CHOSEN))
     withholding(ships)
 
 
-def chosen_views(crops: Sequence[str]) -> list[list[str]]:
-    """Each view by itself, those around the outline, what the network cuts out by itself, and all."""
-    together = [["tight", "middle", "full"], ["full", "look"], list(crops)]
-    found = [[view] for view in crops]
-    return [
-        *found,
-        *(one for place, one in enumerate(together) if set(one) <= set(crops) and one not in together[:place]),
-    ]
+def chosen_views(crops: Sequence[str], *, each: bool) -> list[list[str]]:
+    """Those around the outline, what the network cuts out by itself, all; and before these each by itself, if asked."""
+    found = [[view] for view in crops] if each else []
+    for one in (["tight", "middle", "full"], ["full", "look"], list(crops)):
+        if set(one) <= set(crops) and one not in found:
+            found.append(one)
+    return found
 
 
 def answers(bundle: Bundle, name: str, mode: ModePart, ways: Orientations, run: Path) -> MemberAnswers:
