@@ -49,10 +49,12 @@ def main() -> None:
     own = mode.networks[0].orientations
     said = {ways: answers(bundle, name, mode, ways, arguments.run) for ways in sorted({own, *arguments.ways})}
     ships = said[own]
-    print(f"{len(ships.labels):,} validation images\n\n| rule | {' | '.join(MEASURES)} |\n|{'---|' * 5}")
+    print(
+        f"{len(ships.labels):,} validation images\n\n| rule | {' | '.join(MEASURES)} |\n|{'---|' * (1 + len(MEASURES))}"
+    )
     for rule in RULES:
         line(rule, ships, folded(ships, rule))
-    print(f"\n| members | views | ways round | {' | '.join(MEASURES)} |\n|{'---|' * 7}")
+    print(f"\n| members | views | ways round | {' | '.join(MEASURES)} |\n|{'---|' * (3 + len(MEASURES))}")
     networks = [one for one in ships.members if one != HEADS]
     alone = [[one] for one in networks]
     together = [list(some) for size in range(2, len(networks) + 1) for some in combinations(networks, size)]
@@ -112,18 +114,21 @@ def folded(said: MemberAnswers, rule: Rule) -> NDArray[np.float64]:
     return found
 
 
-MEASURES = ("log loss", "balanced accuracy", "AUC, melanoma", "AUC, malignancy")
+OTHER = "ISIC2017"
+MEASURES = ("log loss", "balanced accuracy", "AUC, melanoma", "AUC, malignancy", f"log loss, {OTHER}")
 
 
 def line(what: str, said: MemberAnswers, found: NDArray[np.float64]) -> None:
     """One row of a table, with `MEASURES`."""
     malignant = np.array([code in taxonomy.malignancy_definition("graz").malignant for code in said.classes])
     melanoma = said.classes.index("MEL")
+    other = np.array([group.startswith(f"{OTHER}/") for group in said.groups])
     values = (
         log_loss(said.labels, found, labels=range(len(said.classes))),
         balanced(said, found, np.arange(len(found))),
         roc_auc_score(said.labels == melanoma, found[:, melanoma]),
         roc_auc_score(malignant[said.labels], found[:, malignant].sum(axis=1)),
+        log_loss(said.labels[other], found[other], labels=range(len(said.classes))),
     )
     print(f"| {what} | {' | '.join(f'{value:.3f}' for value in values)} |", flush=True)
 
