@@ -36,7 +36,9 @@ def main() -> None:
     prepared = prepare(rgb, part.input)
     given = {"image": prepared.image, "pool_weights": prepared.pool_weights}
     flops = graph_flops(bundle.graph_path(part), {name: list(value.shape) for name, value in given.items()})
-    precisions: tuple[Precision, ...] = ("auto", "float32")
+    asked: tuple[Precision, ...] = ("float32", "auto")
+    # Without bfloat16 both are the same.
+    precisions = {precision_name(precision): precision for precision in asked}.values()
     sides = {
         (precision, streams): compile_graph(bundle.graph_path(part), precision=precision, streams=streams)
         for precision in precisions

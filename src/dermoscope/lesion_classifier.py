@@ -69,6 +69,8 @@ class ClassifierDescription(BaseModel):
 
     @model_validator(mode="after")
     def _who_looks_again_is_told_where(self) -> ClassifierDescription:
+        if any(member.look for member in self.members):
+            raise ValueError("look: is for the networks of a bundle's mode; here first_look says where to look")
         again = any("look" in member.crops.names for member in self.members)
         if again != (self.first_look is not None):
             raise ValueError("first_look: belongs to members with the view look, and only there")

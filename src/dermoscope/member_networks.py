@@ -59,6 +59,13 @@ class SeenViews:
         """`[C, K]`, softmax of the logits."""
         return calibrated_probabilities(self.logits, 1.0, np.zeros(self.logits.shape[-1]))
 
+    def only(self, view: int) -> SeenViews:
+        """What is said of one of the views, by its place from 0."""
+        squares, masks, boxes = self.views
+        one = slice(view, view + 1)
+        views = LesionViews(squares[one], masks[one], boxes[one])
+        return SeenViews(views, self.logits[one], self.maps[one], self.features[one])
+
     def look_again(self, rules: LookRules, view: int = 0) -> SecondLook:
         """Where to look again, by the map of the class that the network decides for on one of its views.
 
@@ -139,11 +146,14 @@ class NetworksOnImage:
         return SeenViews(views, *(np.concatenate([one[name] for one in found]) for name in OUTPUTS))
 
     def _see_twice(self, member: MemberPart, rules: LookRules) -> SeenViews:
-        """All views but the last, and the last where the map of the widest says."""
+        """All views but the last, and the last where the map of the first whole one says."""
         *before, last = member.crops.names
         first = self.see(_with_views(member, before))
-        widest = next(place for place, name in enumerate(before) if name in WHOLE_IMAGE)
-        again = self.see(_with_views(member, [last]), first.look_again(rules, widest).box)
+        whole = next(place for place, name in enumerate(before) if name in WHOLE_IMAGE)
+        box = first.look_again(rules, whole).box
+        # Often there is nothing to cut off, and the same square need not be seen twice.
+        seen_before = box == first.views.boxes[whole]
+        again = first.only(whole) if seen_before else self.see(_with_views(member, [last]), box)
         views = LesionViews(
             np.concatenate([first.views.squares, again.views.squares]),
             np.concatenate([first.views.masks, again.views.masks]),

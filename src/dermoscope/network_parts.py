@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, PositiveInt, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 from dermoscope.camnet.lesion_views import WHOLE_IMAGE, Cleaning, CropRules
 from dermoscope.camnet.second_look import LookRules
@@ -33,7 +33,8 @@ class MemberPart(_Record):
         orientations: How many ways round it sees each crop: 1 as it is, 2 also mirrored top to bottom, 4 both also
             mirrored left to right; what it says is the mean.
         look: How it finds what its last view, `look`, shows: by its own map of the class that it decides for on its
-            view `full` or `whole`. None where it has no such view, or another network tells (`FirstLookPart`).
+            view `full` or `whole`, the first of these. None where it has no such view, or another network tells
+            (`FirstLookPart`).
         backbone: Name of its backbone in timm.
         licence: Of the weights that it started from.
     """
@@ -45,7 +46,7 @@ class MemberPart(_Record):
     cleaning: Cleaning
     crops: CropRules
     orientations: Orientations = 1
-    look: LookRules | None = None
+    look: LookRules | None = Field(default=None, exclude_if=lambda rules: rules is None)
     backbone: str
     licence: str
 

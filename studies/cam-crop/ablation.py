@@ -3,7 +3,7 @@
     python studies/cam-crop/ablation.py --run runs/cam-crop --weights efficientnet_lite0.safetensors
     python studies/cam-crop/ablation.py --run runs/cam-crop --weights efficientnet_lite0.safetensors --only map-0.2-0.1
 
-Each training is `dermoscope train cam-crop-isic2017` on the official splits of ISIC 2017, at 160 px but for three; one
+Each training is `dermoscope train cam-crop-isic2017` on the official splits of ISIC 2017, at 160 px but for four; one
 that is there is not done again, one that was interrupted goes on. They lie in `<run>/looks/<name>-<seed>`; `tables.py`
 reads them. The first look and the networks of the folds are those of the first training of a seed, `map-0.2-0.1`, for
 all that differ from it in the second look alone, so that differences are those of the second look. Masks are what
@@ -20,7 +20,7 @@ from pathlib import Path
 
 from dermoscope.cli import main as dermoscope
 from dermoscope.evaluation.training_run import PREDICTIONS_NAME
-from dermoscope.training.recipes import RECIPE_NAME
+from dermoscope.training.recipes import RECIPE_NAME, load_cam_recipe
 from dermoscope.training.two_looks_description import FIRST
 from dermoscope.training.two_looks_run import FOLD
 
@@ -38,12 +38,7 @@ SECOND_LOOKS: dict[str, tuple[str, ...]] = {
     "pretrained": ("start=pretrained",),
 }
 """What differs in the second look alone."""
-OTHER_CAMERAS = (
-    "{zoom: {probability: 0.9, scale: [0.75, 1.6], rotation: 45}, hair: {probability: 0.15}, ink: {probability: 0.1},"
-    " colour: {probability: 0.9, brightness: 0.2, contrast: 0.25, saturation: 0.3, hue: 8, white_balance: 0.1},"
-    " frame: {probability: 0.1}, blur: {probability: 0.2, sigma: [2.0, 8.0]},"
-    " jpeg: {probability: 0.3, quality: [30, 95]}}"
-)
+OTHER_CAMERAS = load_cam_recipe("cam-diagnosis").augmentation.model_dump_json()
 """The augmentation of `cam-diagnosis`."""
 AUGMENTED = (
     "folds=0",

@@ -128,7 +128,7 @@ def line(what: str, said: MemberAnswers, found: NDArray[np.float64]) -> None:
         balanced(said, found, np.arange(len(found))),
         roc_auc_score(said.labels == melanoma, found[:, melanoma]),
         roc_auc_score(malignant[said.labels], found[:, malignant].sum(axis=1)),
-        log_loss(said.labels[other], found[other], labels=range(len(said.classes))),
+        log_loss(said.labels[other], found[other], labels=range(len(said.classes))) if other.any() else np.nan,
     )
     print(f"| {what} | {' | '.join(f'{value:.3f}' for value in values)} |", flush=True)
 

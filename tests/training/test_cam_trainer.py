@@ -172,7 +172,7 @@ def test_the_moving_average_is_scored_and_kept(images: Path) -> None:
     assert lines[best].metrics["loss"] == pytest.approx(float(expected), rel=1e-4)
 
 
-@pytest.mark.parametrize(("select", "best"), [("loss", 1), ("accuracy", 2)])
+@pytest.mark.parametrize(("select", "best"), [("loss", 1), ("accuracy", 2), ("last epoch", 3)])
 def test_the_best_epoch_is_kept(monkeypatch: pytest.MonkeyPatch, images: Path, select: str, best: int) -> None:
     recipe = small_recipe("stopping.epochs=3", f"stopping.select={select}", *ONE_STEP)
     kept: list[torch.Tensor] = []

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, confusion_matrix, f1_score, recall_score
 
-from dermoscope.training.head_metrics import LAST_EPOCH, HeadEpoch, decisions, is_better
+from dermoscope.evaluation.training_run import LAST_EPOCH
+from dermoscope.training.head_metrics import HeadEpoch, decisions, is_better
 
 
 def test_as_scikit_learn_has_them() -> None:

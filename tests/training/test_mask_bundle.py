@@ -197,7 +197,7 @@ def test_what_does_not_fit_is_refused(tmp_path: Path, changes: dict[str, object]
 def test_the_command_says_that_modes_know_other_outlines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run, _ = run_folder(tmp_path / "run")
     assert main(["export", str(run), "--out", str(tmp_path / "new")]) == 0
-    assert "Its modes (best, fast) were fitted on the outlines of dermoscope-default" in capsys.readouterr().out
+    assert "Its modes (best, fast) were fitted on other outlines than it draws now" in capsys.readouterr().out
 
 
 def test_a_damaged_run_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

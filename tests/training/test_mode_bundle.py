@@ -200,8 +200,11 @@ def test_a_mode_that_is_replaced_leaves_no_graph(made: Path, world: Path) -> Non
 
 
 def test_a_mode_whose_networks_look_again(made: Path, world: Path) -> None:
-    out = world / "again"
-    arguments = ["export", str(world / "run"), "--bundle", str(made), "--manifest", str(world / "manifest.csv")]
+    out, base = world / "again", world / "pair"
+    shutil.copytree(made, base)
+    best = Bundle.load(made).description.modes["best"]
+    write_bundle(Bundle.load(base).description.model_copy(update={"modes": {"again": best, "best": best}}), base)
+    arguments = ["export", str(world / "run"), "--bundle", str(base), "--manifest", str(world / "manifest.csv")]
     arguments += [
         "--mode",
         "again",
@@ -215,11 +218,13 @@ def test_a_mode_whose_networks_look_again(made: Path, world: Path) -> None:
         "2",
     ]
     assert main([*arguments, "--out", str(out)]) == 0
+    # A mode that is replaced keeps its place, so that the same one answers where nobody names one.
+    assert list(Bundle.load(out).description.modes) == ["again", "best"]
     (network,) = Bundle.load(out).description.modes["again"].networks
     assert network.crops.names == ("full", "look")
     assert network.look is not None
     assert network.look.threshold == 0.4
-    assert "full, look (where its map is above 40% of its maximum)" in (out / "README.md").read_text()
+    assert "full, look (where its map is at least 40% of its maximum)" in (out / "README.md").read_text()
     members = dermoscope.load(out, mode="again").analyze(world / "image-0.png").members
     assert members is not None
     assert members.shape[:2] == (2, 2)
@@ -235,7 +240,7 @@ MODE = ("--mode", "best", "--manifest", "manifest.csv")
         (["--manifest", "manifest.csv"], "are for --mode"),
         (["--views", "full"], "are for --mode"),
         (["--orientations", "2"], "are for --mode"),
-        (["--look-threshold", "0.4"], "are for --mode"),
+        (["--look-threshold", "0"], "are for --mode"),
         ([*MODE, "--views", "tight", "--views", "look"], "look comes last, after full or whole"),
         ([*MODE, "--views", "look", "--views", "full"], "look comes last, after full or whole"),
         ([*MODE, "--views", "full", "--look-threshold", "0.4"], "is for the view look"),

@@ -78,7 +78,7 @@ def export(
         meaning: For a mode: what it is for, in words.
         views: For a mode: what every network sees (tight, middle, full, whole); may be given again; by default as it
             was trained. After full or whole, look may come last: the square that the network's own class activation map
-            cuts out of it.
+            cuts out of the first of these.
         orientations: For a mode: how many ways round every network sees each view: 1 as it is, 2 also mirrored top to
             bottom, 4 both also mirrored left to right.
         look_threshold: For the view look: the map counts from this share of its maximum on; 0.2 if left out.
@@ -116,7 +116,7 @@ def export(
             )
             base = Bundle.load(bundle) if bundle else Bundle.default()
             return _export_mode(plan, base, out, manifest, images, first=first, jobs=jobs)
-        if manifest or views or orientations > 1 or look_threshold or no_heads or first or meaning:
+        if manifest or views or orientations > 1 or look_threshold is not None or no_heads or first or meaning:
             what = "--manifest, --meaning, --views, --orientations, --look-threshold, --no-heads and --first"
             return fail(f"{what}: are for --mode", ExitCode.USAGE)
         if learns == "a head":
@@ -139,8 +139,8 @@ def export(
     if made.description.modes:
         modes = ", ".join(made.description.modes)
         print(
-            f"Its modes ({modes}) were fitted on the outlines of {base.name}; to fit one anew: dermoscope export "
-            f"NETWORKS --bundle {out} --mode NAME --manifest TABLE --out ANOTHER"
+            f"Its modes ({modes}) were fitted on other outlines than it draws now; to fit one anew, with the views and "
+            f"orientations it had: dermoscope export NETWORKS --bundle {out} --mode NAME --manifest TABLE --out ANOTHER"
         )
     print(f"Use it: dermoscope analyze PHOTOS --bundle {out} --out results")
     print(RESEARCH_USE)
@@ -149,9 +149,11 @@ def export(
 
 def _wrong_look(views: Sequence[str], threshold: float | None) -> str:
     """What is wrong with a second look as asked for; empty if nothing is."""
+    from dermoscope.camnet.lesion_views import WHOLE_IMAGE
+
     if "look" not in views:
         return "--look-threshold: is for the view look (--views)" if threshold is not None else ""
-    if views[-1] != "look" or views.count("look") > 1 or not {"full", "whole"} & set(views):
+    if views[-1] != "look" or views.count("look") > 1 or not WHOLE_IMAGE & set(views):
         return "--views: look comes last, after full or whole, whose map tells where to look"
     if threshold is not None and not 0 < threshold < 1:
         return f"--look-threshold: {threshold} is not between 0 and 1"

@@ -16,6 +16,10 @@ _METRICS_NAME, _HEAD_NAME = "metrics.jsonl", "head.json"
 _OF_NETWORKS = ("network.json", "looks.json", "ensemble.json")
 
 
+LAST_EPOCH = "last epoch"
+"""Instead of a measure: what the schedule ends with is kept, and the validation images choose nothing."""
+
+
 @dataclass(frozen=True)
 class TrainingRun:
     """One training of a head, of a network, or of an ensemble.
@@ -56,7 +60,7 @@ class TrainingRun:
         """The epoch whose weights were kept, counted from 1; among equals the first."""
         if self.selected_by is None:
             return None
-        if self.selected_by == "last epoch":
+        if self.selected_by == LAST_EPOCH:
             return len(self.epochs[seed])
         sign = -1 if self.selected_by == "loss" else 1
         values = [sign * epoch[self.selected_by] for epoch in self.epochs[seed]]

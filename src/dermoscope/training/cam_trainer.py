@@ -47,7 +47,7 @@ class LabelledCrops:
 
 
 class CAMTrainer:
-    """Trains one network as a recipe says and keeps its best epoch.
+    """Trains one network as a recipe says and keeps its best epoch, or the last, as the recipe says.
 
     Args:
         recipe: What to do.

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from dermoscope.evaluation.classification import roc_auc
 from dermoscope.evaluation.decision_table import accuracy_of, balanced_accuracy_of, decision_table, f1_of
+from dermoscope.evaluation.training_run import LAST_EPOCH
 from dermoscope.training.run_folder import EpochMetrics
 
 
@@ -56,10 +57,6 @@ def mean_auc(
     if not there:
         return {}
     return {"mean AUC": float(np.mean([roc_auc(labels == name, probabilities[:, name]) for name in there]))}
-
-
-LAST_EPOCH = "last epoch"
-"""Instead of a measure: what the schedule ends with is kept, and the validation images choose nothing."""
 
 
 def is_better(metrics: Mapping[str, float], best: Mapping[str, float] | None, select: str) -> bool:

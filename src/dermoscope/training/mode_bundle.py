@@ -18,7 +18,7 @@ from dermoscope.analyzer import Analyzer
 from dermoscope.batch.files import writing_to
 from dermoscope.bundle import Bundle, BundleDescription
 from dermoscope.bundle_parts import HEADS, GraphCheck, ModePart, OperatingPoint
-from dermoscope.camnet.lesion_views import View
+from dermoscope.camnet.lesion_views import CropRules, View
 from dermoscope.camnet.second_look import LookRules
 from dermoscope.data.manifest import Record
 from dermoscope.ensemble.ensemble import EnsembleDescription
@@ -191,14 +191,14 @@ def _write_networks(
         if trained.task != "diagnosis":
             raise CAMRunError(f"{run} answers the question {trained.task!r}; a mode needs networks for diagnosis")
         graph = f"network-{sha256_of(run / MODEL_NAME)[:_GRAPH_NAME_DIGITS]}.onnx"
-        if not (folder / graph).exists():
-            checks += write_network(trained, network, folder / graph, images)
         part = member_part(f"network {number}", graph, trained)
         changes: dict[str, object] = {"orientations": plan.orientations}
         if plan.views:
-            changes |= {"crops": part.crops.model_copy(update={"names": plan.views})}
+            changes |= {"crops": CropRules.model_validate({**dict(part.crops), "names": plan.views})}
             changes |= {"look": plan.look if "look" in plan.views else None}
-        parts.append(part.model_copy(update=changes))
+        parts.append(MemberPart.model_validate({**dict(part), **changes}))
+        if not (folder / graph).exists():
+            checks += write_network(trained, network, folder / graph, images)
         learnt.append(", ".join(f"{count:,} images of {source}" for source, count in trained.images.items()))
     return parts, checks, learnt
 
@@ -232,7 +232,8 @@ def _with_mode(
     """The description of the new bundle."""
     old = base.description
     others = {name: one for name, one in old.modes.items() if name != plan.name}
-    modes = {plan.name: part, **others} if first else {**others, plan.name: part}
+    # A mode that is replaced keeps its place: the first of them answers where nobody names one.
+    modes = {plan.name: part, **others} if first else {**old.modes, plan.name: part}
     title = f"mode {plan.name}"
     data = [line for line in old.training_data if not line.startswith(f"{title}:")]
     data += [f"{title}: {line}" for line in dict.fromkeys(learnt)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dermoscope import taxonomy
 from dermoscope.bundle import BundleDescription
+from dermoscope.network_parts import MemberPart
 
 _AUTOMATIC = {
     "no prompt": "outlines the lesion, without a prompt or from clicks and a box",
@@ -86,6 +87,15 @@ Largest absolute difference over the outputs, beside the standard deviation of t
 """
 
 
+def _look(network: MemberPart) -> str:
+    """Where a network looks again; empty where it does not."""
+    if network.look is None:
+        return ""
+    if network.look.rule != "map":
+        return f" (by the rule {network.look.rule})"
+    return f" (where its map is at least {100 * network.look.threshold:g}% of its maximum)"
+
+
 def _modes(description: BundleDescription) -> str:
     """A section about ways to the answer; empty where the heads answer by themselves."""
     if not description.modes:
@@ -101,7 +111,7 @@ def _modes(description: BundleDescription) -> str:
     for name, mode in description.modes.items():
         networks = "; ".join(
             f"{one.name}: {one.backbone} at {one.input.size} px on {', '.join(one.crops.names)}"
-            f"{f' (where its map is above {one.look.threshold:.0%} of its maximum)' if one.look else ''}"
+            f"{_look(one)}"
             f"{', each ' + str(one.orientations) + ' ways round' if one.orientations > 1 else ''}"
             for one in mode.networks
         )

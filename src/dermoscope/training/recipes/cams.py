@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, JsonValue, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from dermoscope.camnet.lesion_views import AROUND_THE_LESION, Cleaning, CropRules
+from dermoscope.evaluation.training_run import LAST_EPOCH
 from dermoscope.training.recipes.augmentation import AugmentationPart
 from dermoscope.training.recipes.masks import NotNegative
 from dermoscope.training.recipes.schema import (
@@ -172,7 +173,7 @@ class CAMStoppingPart(StoppingPart):
 
     @model_validator(mode="after")
     def _patience_waits_for_a_measure(self) -> CAMStoppingPart:
-        if self.patience and self.select == "last epoch":
+        if self.patience and self.select == LAST_EPOCH:
             raise ValueError("patience: waits for a better epoch, and select: last epoch knows none")
         return self
 
