@@ -85,7 +85,7 @@ def gains(results: dict[str, dict[str, dict[str, dict[str, list[float]]]]], path
         axes.axvline(0, color="black", linewidth=0.8)
         axes.set_yticks(range(len(names)), [name.rpartition("-")[0] for name in names])
         axes.set_xlabel("mean AUC of the second look minus that of the first")
-        axes.legend(frameon=False)
+        axes.legend(frameon=False, loc="lower left")
 
 
 def shares(training: Path, manifest: Path, path: Path) -> None:
