@@ -56,6 +56,12 @@ class ClassifierDescription(BaseModel):
     graph_checks: tuple[GraphCheck, ...] = ()
 
     @model_validator(mode="after")
+    def _no_member_finds_its_own_look(self) -> ClassifierDescription:
+        if any(member.look for member in self.members):
+            raise ValueError("look: is for the networks of a bundle's mode; here first_look says where to look")
+        return self
+
+    @model_validator(mode="after")
     def _members_are_those_of_the_ensemble(self) -> ClassifierDescription:
         if tuple(member.name for member in self.members) != self.ensemble.members:
             raise ValueError("members: not those of the ensemble, in its order")
@@ -69,8 +75,6 @@ class ClassifierDescription(BaseModel):
 
     @model_validator(mode="after")
     def _who_looks_again_is_told_where(self) -> ClassifierDescription:
-        if any(member.look for member in self.members):
-            raise ValueError("look: is for the networks of a bundle's mode; here first_look says where to look")
         again = any("look" in member.crops.names for member in self.members)
         if again != (self.first_look is not None):
             raise ValueError("first_look: belongs to members with the view look, and only there")

@@ -51,6 +51,17 @@ def test_it_answers_as_in_training(world: Path, run: str) -> None:
         assert look.probabilities[1] == pytest.approx(probability, abs=1e-5)
 
 
+def test_a_classifier_is_told_by_another_network_where_to_look(world: Path, tmp_path: Path) -> None:
+    shutil.copytree(world / "member-1-out", tmp_path / "again")
+    path = tmp_path / "again" / DESCRIPTION
+    about = json.loads(path.read_text())
+    about["members"][0] |= {"crops": {"names": ["tight", "full", "look"]}, "look": {"threshold": 0.4}}
+    path.write_text(json.dumps(about))
+    write_sums(tmp_path / "again")
+    with pytest.raises(BundleError, match="look: is for the networks of a bundle's mode"):
+        LesionClassifier(tmp_path / "again")
+
+
 def test_it_says_where_it_looks(world: Path) -> None:
     classifier = dermoscope.load_classifier(world / "both-out")
     rgb = decode(world / "images" / "lesion_3.png").rgb
