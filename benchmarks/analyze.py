@@ -49,6 +49,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=2000, help="images of the memory run")
     parser.add_argument("--latency-count", type=int, default=60, help="images timed one by one")
     parser.add_argument("--folder-count", type=int, default=100, help="images of a throughput run")
+    parser.add_argument("--modes", nargs="+", help="of the bundle, for throughput; by default all")
     parser.add_argument("--rounds", type=int, default=3, help="starts and throughput runs of each side")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="measure these only")
     parser.add_argument(
@@ -67,7 +68,7 @@ def main() -> None:
         parts: dict[str, Callable[[], Any]] = {
             "start_s": lambda: starts(files[0], scratch, arguments.rounds),
             "latency_ms": lambda: latencies(files, arguments.weights, sides, scratch),
-            "throughput": lambda: throughput(few, arguments.weights, sides, scratch, arguments.rounds),
+            "throughput": lambda: throughput(few, arguments.weights, sides, scratch, arguments.rounds, arguments.modes),
             "memory": lambda: memory(images, arguments.weights, sides, few, scratch),
         }
         for part in arguments.parts:
@@ -203,10 +204,12 @@ def _quantiles(times: list[dict[str, float]]) -> dict[str, dict[str, float]]:
     return summary
 
 
-def throughput(folder: Path, weights: Path | None, eager: list[str], scratch: Path, rounds: int) -> dict[str, float]:
+def throughput(
+    folder: Path, weights: Path | None, eager: list[str], scratch: Path, rounds: int, modes: list[str] | None
+) -> dict[str, float]:
     """Median images a second over a folder, without the start; the sides take turns."""
     rates: dict[str, list[float]] = defaultdict(list)
-    modes = list(Bundle.default().description.modes) or [""]
+    modes = modes or list(Bundle.default().description.modes) or [""]
     with ExitStack() as stack:
         workers = {side: Worker(side, weights, scratch / "cache") for side in eager}
         for worker in workers.values():
