@@ -74,9 +74,11 @@ class EagerMode:
             Image.fromarray(mask).save(mask_path)
         marks.append(("segment", time.perf_counter()))
         for member, network in self._networks:
-            places = lesion_crops(mask, middle=member.crops.middle, margin=member.crops.margin)
-            # Random weights tell nothing; a square of any place costs the same.
-            places |= {"look": places["full"], "whole": (0, 0, image.width, image.height)}
+            places = {
+                **lesion_crops(mask, middle=member.crops.middle, margin=member.crops.margin),
+                "whole": (0, 0, image.width, image.height),
+            }
+            places["look"] = places["full"]  # random weights tell nothing; a square of any place costs the same
             for name in member.crops.names:
                 view = as_tensor(image.crop(places[name]), member.input.size) / 127.5 - 1
                 for axes in ([], [2], [3], [2, 3])[: member.orientations]:
