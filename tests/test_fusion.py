@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 import dermoscope
-from dermoscope import taxonomy
+from dermoscope import member_networks, taxonomy
 from dermoscope.analyzer import Analyzer
 from dermoscope.bundle import Bundle
 from dermoscope.fusion import FusionModel
@@ -175,13 +175,23 @@ def test_a_network_looks_again_where_its_own_map_is_high(
     assert second[melanoma] == pytest.approx(second[other], rel=1e-3)
 
 
-def test_what_is_all_of_the_view_is_not_seen_twice(folder: Path, tmp_path: Path) -> None:
+def test_what_is_all_of_the_view_is_not_seen_twice(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     shutil.copytree(folder, tmp_path / "again")
     write_modes(tmp_path / "again", again=mode(["colours"], networks=[AGAIN], crops=["full", "look"]))
+    answer, asked = member_networks._answer, []
+
+    def counted(*given: Any) -> Any:
+        asked.append(given)
+        return answer(*given)
+
+    monkeypatch.setattr(member_networks, "_answer", counted)
     blue = np.zeros((96, 96, 3), np.uint8)
     blue[..., 2] = 255
     first, second = fusion(tmp_path / "again", "again").answer(blue, None, dict.fromkeys(CODES, 1 / 7)).members[0]
     np.testing.assert_array_equal(first, second)
+    assert len(asked) == 1
 
 
 def test_other_frequencies_change_the_equal_world_alone(folder: Path) -> None:
