@@ -109,6 +109,8 @@ class _OpenVinoGraph:
             props.num_streams: streams,
             # OpenVINO would pin every process of a machine to the same first cores: two workers would share one.
             hints.enable_cpu_pinning: False,
+            # Beside eight-bit weights OpenVINO would round activations to eight bits, too, and not say so.
+            hints.dynamic_quantization_group_size: 0,
         }
         if threads:
             options[props.inference_num_threads] = threads

@@ -4,11 +4,11 @@
     python studies/cam-crop/ablation.py --run runs/cam-crop --weights efficientnet_lite0.safetensors --only map-0.2-0.1
 
 Each training is `dermoscope train cam-crop-isic2017` on the official splits of ISIC 2017, at 160 px but for four; one
-that is there is not done again, one that was interrupted goes on. They lie in `<run>/looks/<name>-<seed>`; `tables.py`
-reads them. The first look and the networks of the folds are those of the first training of a seed, `map-0.2-0.1`, for
-all that differ from it in the second look alone, so that differences are those of the second look. Masks are what
-`dermoscope segment` draws by itself, in `<run>/masks`. Two of these scripts can share the work, each with its own
-`--only`.
+that is there is not done again, one that was interrupted goes on. They lie in `<run>/looks/<name>-<seed>` (`--folder`
+names another folder, for a `--manifest` other than the official splits); `tables.py` reads them. The first look and
+the networks of the folds are those of the first training of a seed, `map-0.2-0.1`, for all that differ from it in the
+second look alone, so that differences are those of the second look. Masks are what `dermoscope segment` draws by
+itself, in `<run>/masks`. Two of these scripts can share the work, each with its own `--only`.
 """
 
 from __future__ import annotations
@@ -80,20 +80,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, default=Path("runs/cam-crop"))
     parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--manifest", default="isic2017.csv", help="in the run folder")
+    parser.add_argument("--folder", default="looks", help="of the trainings, in the run folder")
     parser.add_argument("--seeds", type=int, nargs="+", default=[42])
     parser.add_argument("--only", nargs="+", choices=[*SECOND_LOOKS, *OTHERS], help="these alone, in this order")
     parser.add_argument("--set", action="append", default=[], dest="changes", help="a change to the recipe, for all")
     arguments = parser.parse_args()
     for seed in arguments.seeds:
-        base = arguments.run / "looks" / f"{BASE}-{seed}"
+        base = arguments.run / arguments.folder / f"{BASE}-{seed}"
         every = [BASE, *(one for one in (*SECOND_LOOKS, *OTHERS) if one not in (BASE, OTHER_WEIGHTS))]
         for name in arguments.only or every:
-            out: Path = arguments.run / "looks" / f"{name}-{seed}"
+            out: Path = arguments.run / arguments.folder / f"{name}-{seed}"
             if (out / PREDICTIONS_NAME).exists():
                 continue
             if name != BASE:
                 share(base, out, name)
-            given = ["--manifest", arguments.run / "isic2017.csv", "--weights", arguments.weights, "--out", out]
+            given = ["--manifest", arguments.run / arguments.manifest, "--weights", arguments.weights, "--out", out]
             given += ["--prints", arguments.run / "prints.sqlite", "--resamples", "300"]
             # Leaks between the official splits stay, as the published numbers have them; `prepare.py` counts them.
             given += ["--allow-leaks", "the official splits"]

@@ -4,11 +4,12 @@
 
 * `isic2017.csv`: ISIC 2017 Part 3 in its official splits, 2,000, 150 and 600 images. What the leak check finds between
   those is printed; it stays, because the published numbers have it.
-* `with-ham10000.csv`: the same, and in `train` every image of HAM10000 that shows a nevus, a melanoma or a benign
+* `without-doubles.csv`: the same without the training images that show what an image of `val` or `test` shows.
+* `with-ham10000.csv`: the first, and in `train` every image of HAM10000 that shows a nevus, a melanoma or a benign
   keratosis, but for those that the leak check takes for an image of `val` or `test`. Of keratoses, ISIC 2017 has the
   seborrheic ones; HAM10000 does not tell them from lentigines and lichenoid ones.
 * `truth/`: the true outlines of the images that ISIC 2018 shares, at the size of theirs here, which is that of another
-  frame of the same picture where a download was made smaller. Both manifests name them; no training reads them.
+  frame of the same picture where a download was made smaller. The manifests name them; no training reads them.
 """
 
 from __future__ import annotations
@@ -54,11 +55,13 @@ def main() -> None:
         for found in findings
         if HELD_OUT & set(found.splits)
         for member in found.members
-        if member.split == "train" and member.source != official[0].source
+        if member.split == "train"
     }
-    kept = [record for record in more if (record.source, record.image_id) not in held]
+    kept, alone = ([one for one in of if (one.source, one.image_id) not in held] for of in (more, official))
     write_manifest([*official, *kept], arguments.out / "with-ham10000.csv")
-    print(f"{own} leaks between the official splits; {len(kept)} images of HAM10000 added, {len(held)} left out")
+    write_manifest(alone, arguments.out / "without-doubles.csv")
+    print(f"{own} leaks between the official splits, {len(official) - len(alone)} training images with a double there")
+    print(f"{len(kept)} images of HAM10000 added, {len(more) - len(kept)} left out")
     print(counts(official))
 
 

@@ -11,8 +11,9 @@
 * So are training and validation images without an outline: crops for training are cut around true outlines, the
   network meets predicted ones when the mode is fitted.
 
-`manifest.csv` is for training and fitting. `test-ham10000.csv` and `test-isic2017.csv` have their test images alone; of
-ISIC 2017, the official ones.
+`manifest.csv` is for training and fitting; `manifest-other-cameras.csv` has the same validation images, and of
+HAM10000's nevi only those of one lesion in four, so that a third of the training images come from elsewhere.
+`test-ham10000.csv` and `test-isic2017.csv` have their test images alone; of ISIC 2017, the official ones.
 """
 
 from __future__ import annotations
@@ -21,11 +22,14 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
+
 from dermoscope.data.leakage import check_leaks
 from dermoscope.data.manifest import Record, read_manifest, write_manifest
 
 HELD_OUT = ("test", "val", "train", "")  # the most held out first
 LEARNT_FROM = ("HAM10000", "ISIC2018")
+NEVI_KEPT = 0.25
 
 
 def main() -> None:
@@ -54,7 +58,9 @@ def main() -> None:
         and (record.source, record.image_id) not in leaking
         and (record.split == "test" or record.mask_path)
     ]
-    write_manifest([record for record in kept if record.split != "test"], arguments.out / "manifest.csv")
+    learnt = [record for record in kept if record.split != "test"]
+    write_manifest(learnt, arguments.out / "manifest.csv")
+    write_manifest(fewer_nevi(learnt), arguments.out / "manifest-other-cameras.csv")
     official = {record.image_id for record in isic2017 if record.split == "test"}
     for name, chosen in (
         ("ham10000", [r for r in kept if r.source == "HAM10000" and r.split == "test"]),
@@ -64,6 +70,14 @@ def main() -> None:
     print(f"{len(leaks)} leaks, {len(leaking)} images of them left out")
     for (source, split), count in sorted(Counter((r.source, r.split) for r in kept).items()):
         print(f"{source} {split}: {count:,}")
+
+
+def fewer_nevi(records: list[Record]) -> list[Record]:
+    """All but three quarters of the nevi, by lesion, that HAM10000 has in training."""
+    common = {r.group_id for r in records if (r.source, r.diagnosis, r.split) == ("HAM10000", "NV", "train")}
+    order = np.random.default_rng(0).permutation(sorted(common)).tolist()
+    left_out = set(order[round(NEVI_KEPT * len(order)) :])
+    return [record for record in records if record.group_id not in left_out]
 
 
 def one_lesion_one_split(records: list[Record], isic2017: list[Record]) -> list[Record]:

@@ -212,8 +212,6 @@ def test_a_mode_whose_networks_look_again(made: Path, world: Path) -> None:
         "full",
         "--views",
         "look",
-        "--look-threshold",
-        "0.4",
         "--orientations",
         "2",
     ]

@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from dermoscope.engine import ENGINES, EngineName, compile_graph
-from dermoscope.training.onnx_graph import export_onnx, halve_weights, largest_difference
+from dermoscope.training.onnx_graph import eight_bit_linear_weights, export_onnx, halve_weights, largest_difference
 
 # torch.export warns about itself.
 pytestmark = pytest.mark.filterwarnings(r"ignore:.isinstance\(treespec, LeafSpec\):FutureWarning")
@@ -84,6 +84,45 @@ def test_halving_saves_half_of_the_large_weights(half: Path, full: Path) -> None
     halved = [w for w in weights.values() if w.data_type == TensorProto.FLOAT16]
     assert [sorted(w.dims) for w in halved] == [[48, 64]]
     assert full.stat().st_size - half.stat().st_size == pytest.approx(48 * 64 * 2, rel=0.1)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_eight_bits_move_a_weight_by_half_of_its_scale_at_most(
+    engine: EngineName, module: Tiny, half: Path, tmp_path: Path
+) -> None:
+    model = onnx.load(half)
+    eight_bit_linear_weights(model)
+    onnx.checker.check_model(model, full_check=True)
+    path = tmp_path / "tiny.onnx"
+    onnx.save_model(model, path)
+    stored = {weight.name: numpy_helper.to_array(weight) for weight in model.graph.initializer}
+    integers = next(one for one in stored.values() if one.dtype == np.int8)
+    scale = next(of for name, of in stored.items() if name.endswith("_scale"))
+    weight = module.large.weight.detach().numpy()
+    assert np.abs(integers).max(axis=1).tolist() == [127] * 48, "each output uses its whole range"
+    assert (np.abs(integers * scale[:, None] - weight) <= scale[:, None] / 2 + np.abs(weight) * 2**-11).all()
+    rounded = Tiny().eval()
+    with torch.inference_mode():
+        rounded.large.weight.copy_(torch.from_numpy(integers * scale[:, None]))
+        expected = rounded(*EXAMPLE.values())
+    outputs = compile_graph(path, engine=engine, precision="float32")({k: v.numpy() for k, v in EXAMPLE.items()})
+    for ours, theirs in zip(outputs.values(), expected, strict=True):
+        assert largest_difference(ours, theirs.numpy()) < 1e-5
+    assert half.stat().st_size - path.stat().st_size == pytest.approx(48 * 64, rel=0.2)
+
+
+def test_an_output_without_weights_stays_without(tmp_path: Path) -> None:
+    module = nn.Linear(64, 32).eval()
+    with torch.no_grad():
+        module.weight[3] = 0
+    path = tmp_path / "linear.onnx"
+    export_onnx(module, {"feature": torch.rand(1, 64)}, ("out",), path)
+    model = onnx.load(path)
+    eight_bit_linear_weights(model)
+    onnx.save_model(model, path)
+    found = compile_graph(path, precision="float32")({"feature": np.ones((1, 64), np.float32)})["out"]
+    assert found[0, 3] == pytest.approx(module.bias[3].item())
+    assert np.isfinite(found).all()
 
 
 @pytest.mark.parametrize("which", ["half", "full"])

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from dermoscope.bundle import Bundle
     from dermoscope.training.mode_bundle import ModePlan
 
+DEFAULT_LOOK = 0.4
+
 
 def export(
     run: Path,
@@ -33,7 +35,7 @@ def export(
         tuple[Literal["tight", "middle", "full", "whole", "look"], ...], Parameter(show_default=False)
     ] = (),
     orientations: Literal[1, 2, 4] = 1,
-    look_threshold: float | None = None,
+    look_threshold: Annotated[float | None, Parameter(show_default=False)] = None,
     no_heads: Annotated[bool, Parameter(show_default=False)] = False,
     first: Annotated[bool, Parameter(show_default=False)] = False,
     jobs: int = 2,
@@ -81,7 +83,8 @@ def export(
             cuts out of the first of these.
         orientations: For a mode: how many ways round every network sees each view: 1 as it is, 2 also mirrored top to
             bottom, 4 both also mirrored left to right.
-        look_threshold: For the view look: the map counts from this share of its maximum on; 0.2 if left out.
+        look_threshold: For the view look: the map counts from this share of its maximum on; 0.4 if left out,
+            as the square of the published 0.2 is mostly the whole view.
         no_heads: For a mode: leave the answers of the heads out.
         first: For a mode: let it answer where nobody names a mode.
         jobs: For a mode: images looked at at once.
@@ -112,7 +115,7 @@ def export(
                 views,
                 not no_heads,
                 orientations,
-                LookRules() if look_threshold is None else LookRules(threshold=look_threshold),
+                LookRules(threshold=DEFAULT_LOOK if look_threshold is None else look_threshold),
             )
             base = Bundle.load(bundle) if bundle else Bundle.default()
             return _export_mode(plan, base, out, manifest, images, first=first, jobs=jobs)
