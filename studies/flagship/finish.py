@@ -2,9 +2,7 @@
 
     python studies/flagship/finish.py --bundle my-bundle --results studies/flagship/results.json
 
-What was measured of these modes before is replaced; all else stays. With `--eight-bits gate.onnx heads.onnx`, the
-weights of the fully connected layers in these graphs become eight-bit integers, half of the files; do that before
-anything is fitted to their answers or measured.
+What was measured of these modes before is replaced; all else stays.
 """
 
 from __future__ import annotations
@@ -14,13 +12,10 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-import onnx
-
 from dermoscope.bundle import Bundle
 from dermoscope.bundle_parts import Metric
 from dermoscope.training.export import write_bundle
 from dermoscope.training.mode_bundle import metrics_of_mode
-from dermoscope.training.onnx_graph import eight_bit_linear_weights
 
 LICENCE = "CC BY-NC 4.0 (trained on images of HAM10000 and of ISIC 2017 and 2018); encoder: Apache-2.0"
 DATA = {"ham10000": "HAM10000, held-out lesions", "isic2017": "ISIC 2017, official test images"}
@@ -29,26 +24,17 @@ DATA = {"ham10000": "HAM10000, held-out lesions", "isic2017": "ISIC 2017, offici
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bundle", type=Path, required=True)
-    parser.add_argument("--results", type=Path, help="JSON that evaluate.py wrote")
-    parser.add_argument("--eight-bits", nargs="+", default=[], help="graphs, by file name")
+    parser.add_argument("--results", type=Path, required=True, help="JSON that evaluate.py wrote")
     parser.add_argument("--version", help="of the bundle from now on; it is created today then")
     arguments = parser.parse_args()
     description = Bundle.load(arguments.bundle).description
-    for name in arguments.eight_bits:
-        path: Path = arguments.bundle / name
-        model = onnx.load(path)
-        eight_bit_linear_weights(model)
-        before = path.stat().st_size
-        onnx.save_model(model, path)
-        print(f"{name}: {before:,} bytes, now {path.stat().st_size:,}")
     if arguments.version:
         today = datetime.now(UTC).date().isoformat()
         description = description.model_copy(
             update={"version": arguments.version, "created": today, "licence": LICENCE}
         )
     metrics = list(description.metrics)
-    results = json.loads(arguments.results.read_text()) if arguments.results else {}
-    for mode, found in results.items():
+    for mode, found in json.loads(arguments.results.read_text()).items():
         metrics = [metric for metric in metrics if not metric.name.startswith(metrics_of_mode(mode))]
         command = f"python studies/flagship/evaluate.py --run runs/flagship --mode {mode}"
         metrics += [

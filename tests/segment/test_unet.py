@@ -148,7 +148,7 @@ def test_it_learns() -> None:
 def graph(network: UNet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("graph") / "unet.onnx"
     example = {"image": images(1, 3, 64, 64)}
-    export_onnx(network, example, ("logits",), path, dynamic={"image": {0: "images"}}, half_weights=False)
+    export_onnx(network, example, ("logits",), path, dynamic={"image": {0: "images"}}, weights="float32")
     return path
 
 

@@ -187,16 +187,21 @@ def test_modes_share_the_file_of_a_network(made: Path, world: Path, capsys: pyte
     assert "melanoma AUC" in {metric.name for metric in Bundle.load(made).description.metrics}
 
 
-def test_a_mode_that_is_replaced_leaves_no_graph(made: Path, world: Path) -> None:
-    write_run(world / "other")
-    out = world / "replaced"
-    arguments = ["export", str(world / "other"), "--bundle", str(made), "--manifest", str(world / "manifest.csv")]
+def test_a_mode_that_is_replaced_by_itself_in_eight_bits_leaves_no_graph(made: Path, world: Path) -> None:
+    out, image = world / "replaced", world / "image-0.png"
+    arguments = ["export", str(world / "run"), "--bundle", str(made), "--manifest", str(world / "manifest.csv")]
+    arguments += ["--images", str(image), "--eight-bits"]
     assert main([*arguments, "--mode", "best", "--out", str(out)]) == 0
-    before, after = ({path.name for path in folder.glob("network-*.onnx")} for folder in (made, out))
-    assert len(after) == 1
-    assert before != after
-    checked = {check.graph for check in Bundle.load(out).description.graph_checks}
-    assert not before & checked
+    (before,), (after,) = (list(folder.glob("network-*.onnx")) for folder in (made, out))
+    assert after.name == f"{before.stem}-int8.onnx"
+    assert after.stat().st_size < 0.8 * before.stat().st_size
+    checks = [check for check in Bundle.load(out).description.graph_checks if check.graph.startswith("network-")]
+    assert {check.graph for check in checks} == {after.name}
+    said = [dermoscope.load(folder, mode="best").analyze(image).members for folder in (made, out)]
+    assert said[0] is not None
+    assert said[1] is not None
+    difference = np.abs(said[0] - said[1])[1:].max()
+    assert 0 < difference < 0.02
 
 
 def test_a_mode_whose_networks_look_again(made: Path, world: Path) -> None:
@@ -235,10 +240,11 @@ MODE = ("--mode", "best", "--manifest", "manifest.csv")
     ("arguments", "words"),
     [
         (["--mode", "best"], "needs --manifest"),
-        (["--manifest", "manifest.csv"], "are for --mode"),
-        (["--views", "full"], "are for --mode"),
-        (["--orientations", "2"], "are for --mode"),
-        (["--look-threshold", "0"], "are for --mode"),
+        (["--manifest", "manifest.csv"], "only with --mode"),
+        (["--views", "full"], "only with --mode"),
+        (["--orientations", "2"], "only with --mode"),
+        (["--look-threshold", "0"], "only with --mode"),
+        (["--eight-bits"], "only with --mode"),
         ([*MODE, "--views", "tight", "--views", "look"], "look comes last, after full or whole"),
         ([*MODE, "--views", "look", "--views", "full"], "look comes last, after full or whole"),
         ([*MODE, "--views", "full", "--look-threshold", "0.4"], "is for the view look"),

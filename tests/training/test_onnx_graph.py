@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
 from dermoscope.engine import ENGINES, EngineName, compile_graph
-from dermoscope.training.onnx_graph import eight_bit_linear_weights, export_onnx, halve_weights, largest_difference
+from dermoscope.training.onnx_graph import eight_bit_weights, export_onnx, halve_weights, largest_difference
 
 # torch.export warns about itself.
 pytestmark = pytest.mark.filterwarnings(r"ignore:.isinstance\(treespec, LeafSpec\):FutureWarning")
@@ -47,7 +47,7 @@ def half(module: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def full(module: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("full") / "tiny.onnx"
-    export_onnx(module, EXAMPLE, ("logits", "hidden"), path, half_weights=False)
+    export_onnx(module, EXAMPLE, ("logits", "hidden"), path, weights="float32")
     return path
 
 
@@ -91,7 +91,7 @@ def test_eight_bits_move_a_weight_by_half_of_its_scale_at_most(
     engine: EngineName, module: Tiny, half: Path, tmp_path: Path
 ) -> None:
     model = onnx.load(half)
-    eight_bit_linear_weights(model)
+    eight_bit_weights(model)
     onnx.checker.check_model(model, full_check=True)
     path = tmp_path / "tiny.onnx"
     onnx.save_model(model, path)
@@ -111,6 +111,26 @@ def test_eight_bits_move_a_weight_by_half_of_its_scale_at_most(
     assert half.stat().st_size - path.stat().st_size == pytest.approx(48 * 64, rel=0.2)
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_every_channel_of_a_convolution_has_its_own_scale(engine: EngineName, tmp_path: Path) -> None:
+    module = nn.Conv2d(16, 8, 3).eval()
+    with torch.no_grad():
+        module.weight *= torch.logspace(-3, 0, 8)[:, None, None, None]
+    image = torch.rand(1, 16, 9, 9)
+    path = tmp_path / "conv.onnx"
+    export_onnx(module, {"image": image}, ("out",), path)
+    model = onnx.load(path)
+    eight_bit_weights(model)
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save_model(model, path)
+    found = compile_graph(path, engine=engine, precision="float32")({"image": image.numpy()})["out"]
+    with torch.inference_mode():
+        expected = module(image).numpy()
+    error = np.abs(found - expected).max(axis=(0, 2, 3)) / np.abs(module.weight.detach().numpy()).max(axis=(1, 2, 3))
+    assert error.min() > 0
+    assert error.max() < 16 * 9 / 254
+
+
 def test_an_output_without_weights_stays_without(tmp_path: Path) -> None:
     module = nn.Linear(64, 32).eval()
     with torch.no_grad():
@@ -118,7 +138,7 @@ def test_an_output_without_weights_stays_without(tmp_path: Path) -> None:
     path = tmp_path / "linear.onnx"
     export_onnx(module, {"feature": torch.rand(1, 64)}, ("out",), path)
     model = onnx.load(path)
-    eight_bit_linear_weights(model)
+    eight_bit_weights(model)
     onnx.save_model(model, path)
     found = compile_graph(path, precision="float32")({"feature": np.ones((1, 64), np.float32)})["out"]
     assert found[0, 3] == pytest.approx(module.bias[3].item())

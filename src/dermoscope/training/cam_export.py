@@ -31,7 +31,7 @@ from dermoscope.training.cam_description import DESCRIPTION_NAME, CAMModelDescri
 from dermoscope.training.cam_model_file import load_cam_run
 from dermoscope.training.ensemble_run import ENSEMBLE_NAME, MEMBERS_NAME
 from dermoscope.training.mask_graph_checks import compared
-from dermoscope.training.onnx_graph import export_onnx
+from dermoscope.training.onnx_graph import StoredWeights, export_onnx
 from dermoscope.training.two_looks_description import FIRST, SECOND, TwoLooksDescription
 
 Images = Sequence[NDArray[np.uint8]]
@@ -121,7 +121,12 @@ def member_runs(run: Path) -> tuple[Path, ...]:
 
 
 def write_network(
-    trained: CAMModelDescription, network: CAMNetwork, path: Path, images: Images = ()
+    trained: CAMModelDescription,
+    network: CAMNetwork,
+    path: Path,
+    images: Images = (),
+    *,
+    weights: StoredWeights = "float16",
 ) -> list[GraphCheck]:
     """Write the graph of a network.
 
@@ -130,13 +135,14 @@ def write_network(
         network: The network.
         path: The file to write.
         images: RGB images `[H, W, 3]` to compare the graph with torch on.
+        weights: How they are stored.
 
     Returns:
         How far it is from torch on these images.
     """
     size = trained.contract.size
     module = _Outputs(network.to(memory_format=torch.contiguous_format)).eval()  # type: ignore[call-overload]
-    export_onnx(module, {INPUT: torch.rand(1, 3, size, size)}, OUTPUTS, path)
+    export_onnx(module, {INPUT: torch.rand(1, 3, size, size)}, OUTPUTS, path, weights=weights)
     return list(_checks(module, path, trained, images)) if images else []
 
 

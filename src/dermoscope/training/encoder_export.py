@@ -76,7 +76,7 @@ def export_encoder(
     encoder = load_encoder(spec, weights)
     weight_type: WeightType = "float16" if half_weights or spec.parameters > MOST_FLOAT32_MILLIONS else "float32"
     (folder / DESCRIPTION).unlink(missing_ok=True)
-    write_encoder_graph(encoder, contract, folder / GRAPH, half_weights=weight_type == "float16")
+    write_encoder_graph(encoder, contract, folder / GRAPH, weights=weight_type)
     weights_sum = weights_sha256(weights)
     description = EncoderDescription(
         name=spec.name,
@@ -98,7 +98,7 @@ def export_encoder(
 
 
 def write_encoder_graph(
-    encoder: ImageEncoder, contract: InputContract, path: Path, *, half_weights: bool = False
+    encoder: ImageEncoder, contract: InputContract, path: Path, *, weights: WeightType = "float32"
 ) -> None:
     """Write the graph of an encoder with its summaries; any number of images at once."""
     # With two images: torch.export would take a single one for a constant.
@@ -112,7 +112,7 @@ def write_encoder_graph(
             OUTPUTS,
             path,
             dynamic={"image": {0: "images"}, "pool_weights": {0: "images"}},
-            half_weights=half_weights,
+            weights=weights,
         )
     encoder.eval()  # empties that table, which holds no real numbers after an export
 

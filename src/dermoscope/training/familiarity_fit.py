@@ -43,7 +43,7 @@ def fit_familiarity(features: NDArray[np.float32], groups: Sequence[str], folder
         apart[held] = distances(gaussian_around(features[learnt]), features[held])
     module = _Distance(gaussian_around(features))
     example = {INPUT: torch.rand(2, features.shape[1])}
-    export_onnx(module, example, (OUTPUT,), folder / GRAPH, dynamic={INPUT: {0: "images"}}, half_weights=False)
+    export_onnx(module, example, (OUTPUT,), folder / GRAPH, dynamic={INPUT: {0: "images"}}, weights="float32")
     return FamiliarityPart(
         graph=GRAPH,
         limit=round(float(np.quantile(apart, FAMILIAR)), 6),

@@ -31,6 +31,7 @@ from dermoscope.training.cam_model_file import load_cam_run
 from dermoscope.training.export import write_bundle
 from dermoscope.training.familiarity_fit import fit_familiarity
 from dermoscope.training.mode_fit import FittedMode, MemberAnswers, fit_mode
+from dermoscope.training.onnx_graph import StoredWeights
 from dermoscope.training.tasks import DEFAULT_TASKS
 
 OnImage = Callable[[int, int], None]
@@ -53,6 +54,7 @@ class ModePlan:
         heads: Whether the heads answer, too.
         orientations: How many ways round every network sees each view; see `MemberPart`.
         look: How each network finds what the view `look` shows, where that is the last of the views.
+        weights: How those of the networks are stored; everything is fitted to what these answer.
     """
 
     name: str
@@ -62,6 +64,7 @@ class ModePlan:
     heads: bool = True
     orientations: Orientations = 1
     look: LookRules = field(default_factory=LookRules)
+    weights: StoredWeights = "float16"
 
 
 def bundle_with_mode(
@@ -190,7 +193,8 @@ def _write_networks(
         trained, network = load_cam_run(run)
         if trained.task != "diagnosis":
             raise CAMRunError(f"{run} answers the question {trained.task!r}; a mode needs networks for diagnosis")
-        graph = f"network-{sha256_of(run / MODEL_NAME)[:_GRAPH_NAME_DIGITS]}.onnx"
+        stored = "" if plan.weights == "float16" else f"-{plan.weights}"
+        graph = f"network-{sha256_of(run / MODEL_NAME)[:_GRAPH_NAME_DIGITS]}{stored}.onnx"
         part = member_part(f"network {number}", graph, trained)
         changes: dict[str, object] = {"orientations": plan.orientations}
         if plan.views:
@@ -198,7 +202,7 @@ def _write_networks(
             changes |= {"look": plan.look if "look" in plan.views else None}
         parts.append(MemberPart.model_validate({**dict(part), **changes}))
         if not (folder / graph).exists():
-            checks += write_network(trained, network, folder / graph, images)
+            checks += write_network(trained, network, folder / graph, images, weights=plan.weights)
         learnt.append(", ".join(f"{count:,} images of {source}" for source, count in trained.images.items()))
     return parts, checks, learnt
 

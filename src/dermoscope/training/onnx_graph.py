@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import onnx
@@ -12,6 +13,9 @@ import torch
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
+
+StoredWeights = Literal["float32", "float16", "int8"]
+"""How large weights lie in a file; arithmetic is floating point with each of them."""
 
 OPSET = 18
 _SMALLEST_HALVED = 1024
@@ -26,7 +30,7 @@ def export_onnx(
     path: Path,
     *,
     dynamic: Mapping[str, Mapping[int, str]] | None = None,
-    half_weights: bool = True,
+    weights: StoredWeights = "float16",
 ) -> None:
     """Write a module as one self-contained ONNX file.
 
@@ -36,7 +40,8 @@ def export_onnx(
         outputs: Names of the outputs in order.
         path: The file to write.
         dynamic: For each input, the axes that may change and their names.
-        half_weights: Store large float32 weights as float16 and cast them on load: half the file, same arithmetic.
+        weights: How large weights are stored: as they are, in half of the file (`halve_weights`), or in a quarter of
+            it, those of convolutions and fully connected layers (`eight_bit_weights`).
     """
     shapes = None
     if dynamic is not None:
@@ -59,8 +64,10 @@ def export_onnx(
         )
     assert program is not None  # dynamo=True always returns a program
     model = program.model_proto
-    if half_weights:
+    if weights != "float32":
         halve_weights(model)
+    if weights == "int8":
+        eight_bit_weights(model)
     _drop_traces(model)
     onnx.checker.check_model(model)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -88,26 +95,27 @@ def halve_weights(model: onnx.ModelProto) -> None:
     graph.node.extend(nodes)
 
 
-def eight_bit_linear_weights(model: onnx.ModelProto) -> None:
-    """Store the halved weights of fully connected layers as eight-bit integers, in place: half the file once more.
+def eight_bit_weights(model: onnx.ModelProto) -> None:
+    """Store the halved weights of convolutions and fully connected layers as eight-bit integers, in place.
 
-    Each output's weights have their own scale, the largest of them over 127, and become float32 again where the graph
-    is loaded or run; activations stay as they are, so nothing needs to be calibrated. A weight moves by at most half of
-    its scale.
+    The file halves once more. The weights of each output channel have their own scale, the largest of them over 127,
+    and are floating point again where the graph is loaded or run; activations stay as they are, so nothing needs to be
+    calibrated. A weight moves by at most half of its scale.
     """
     graph = model.graph
     makers = {node.output[0]: node for node in graph.node}
     stored = {weight.name: weight for weight in graph.initializer}
-    for layer in [node for node in graph.node if node.op_type == "Gemm"]:
-        of_outputs = any(one.name == "transB" and one.i for one in layer.attribute)
-        cast = makers.get(layer.input[1])
-        if not of_outputs or cast is None or cast.op_type != "Cast" or cast.input[0] not in stored:
+    for layer in graph.node:
+        by_channel = layer.op_type == "Conv" or any(one.name == "transB" and one.i for one in layer.attribute)
+        cast = makers.get(layer.input[1]) if by_channel else None
+        if cast is None or cast.op_type != "Cast" or cast.input[0] not in stored:
             continue
         half, name = stored[cast.input[0]], layer.input[1]
         values = numpy_helper.to_array(half).astype(np.float32)
-        scale = np.abs(values).max(axis=1) / np.float32(np.iinfo(np.int8).max)
-        scale[scale == 0] = 1  # an output without weights
-        rounded = np.rint(values / scale[:, None]).astype(np.int8)
+        channels = values.reshape(len(values), -1)
+        scale = np.abs(channels).max(axis=1) / np.float32(np.iinfo(np.int8).max)
+        scale[scale == 0] = 1  # a channel without weights
+        rounded = np.rint(channels / scale[:, None]).astype(np.int8).reshape(values.shape)
         graph.initializer.append(numpy_helper.from_array(scale, f"{name}_scale"))
         half.CopyFrom(numpy_helper.from_array(rounded, f"{name}_int8"))
         cast.CopyFrom(helper.make_node("DequantizeLinear", [f"{name}_int8", f"{name}_scale"], [name], axis=0))
