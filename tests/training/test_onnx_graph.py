@@ -11,7 +11,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 
-from dermoscope.engine import ENGINES, EngineName, compile_graph
+from dermoscope.engine import CACHE_VARIABLE, ENGINES, EngineName, compile_graph
 from dermoscope.training.onnx_graph import eight_bit_weights, export_onnx, halve_weights, largest_difference
 
 # torch.export warns about itself.
@@ -129,6 +129,23 @@ def test_every_channel_of_a_convolution_has_its_own_scale(engine: EngineName, tm
     error = np.abs(found - expected).max(axis=(0, 2, 3)) / np.abs(module.weight.detach().numpy()).max(axis=(1, 2, 3))
     assert error.min() > 0
     assert error.max() < 16 * 9 / 254
+
+
+def inverted_residual() -> nn.Module:
+    wide = nn.Conv2d(256, 256, 3, padding=1, groups=256)
+    return nn.Sequential(nn.Conv2d(64, 256, 1), nn.ReLU6(), wide, nn.ReLU6(), nn.Conv2d(256, 64, 1))
+
+
+def test_eight_bit_weights_are_the_same_in_every_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    module, image = nn.Sequential(*[inverted_residual() for _ in range(10)]).eval(), torch.rand(1, 64, 7, 7)
+    path = tmp_path / "deep.onnx"
+    export_onnx(module, {"image": image}, ("out",), path, weights="int8")
+    expected = compile_graph(path, engine="onnxruntime")({"image": image.numpy()})["out"]
+    for attempt in range(10):  # every second one was wrong
+        monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / f"cache-{attempt}"))
+        found = compile_graph(path, engine="openvino", streams=2)({"image": image.numpy()})["out"]
+        assert largest_difference(found, expected) < 0.01
 
 
 def test_an_output_without_weights_stays_without(tmp_path: Path) -> None:
