@@ -21,6 +21,8 @@ from dermoscope.files import sha256_of
 _SUFFIX = ".compiled"
 _SUM_LENGTH = 64
 _DEVICE = "CPU"
+_PREPARED = "constants folded"
+"""What is done to a graph before it is compiled; files that were compiled otherwise are not read."""
 
 
 def compiled_model(core: Any, path: Path, options: Mapping[Any, Any], folder: Path) -> Any:
@@ -37,17 +39,17 @@ def compiled_model(core: Any, path: Path, options: Mapping[Any, Any], folder: Pa
         # A model that this OpenVINO refuses all the same is compiled anew.
         with suppress(RuntimeError):
             return core.import_model(io.BytesIO(kept), _DEVICE, dict(options))
-    compiled = core.compile_model(_folded(core.read_model(str(path))), _DEVICE, dict(options))
+    compiled = core.compile_model(fold_constants(core.read_model(str(path))), _DEVICE, dict(options))
     with suppress(OSError, RuntimeError):
         _write(file, compiled.export_model().getvalue())
     return compiled
 
 
-def _folded(model: Any) -> Any:
+def fold_constants(model: Any) -> Any:
     """The model with all that does not depend on its inputs computed.
 
-    OpenVINO would do so while it compiles, for every stream at once: with two streams, convolutions whose weights are
-    stored in eight bits then had wrong weights most of the time, without a word (2026.4).
+    OpenVINO would do so while it compiles, for every stream at once: with two streams, networks whose weights are
+    stored in eight bits were then compiled wrongly time and again, without a word (2026.4).
     """
     from openvino.passes import ConstantFolding, Manager
 
@@ -62,7 +64,7 @@ def _key(core: Any, path: Path, options: Mapping[Any, Any]) -> str:
     import openvino as ov
 
     able = sorted(core.get_property(_DEVICE, "OPTIMIZATION_CAPABILITIES"))
-    parts = [sha256_of(path), ov.get_version(), core.get_property(_DEVICE, "FULL_DEVICE_NAME"), *able]
+    parts = [_PREPARED, sha256_of(path), ov.get_version(), core.get_property(_DEVICE, "FULL_DEVICE_NAME"), *able]
     parts += sorted(f"{name}={value}" for name, value in options.items())
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

@@ -24,6 +24,7 @@ from dermoscope.training.recipes import RECIPE_NAME, load_cam_recipe
 from dermoscope.training.two_looks_description import FIRST
 from dermoscope.training.two_looks_run import FOLD
 
+OFFICIAL = "isic2017.csv"
 SIZE = 160
 THRESHOLDS, MARGINS = (0.2, 0.4, 0.6), (0.0, 0.1, 0.25)
 BASE = "map-0.2-0.1"
@@ -80,12 +81,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--run", type=Path, default=Path("runs/cam-crop"))
     parser.add_argument("--weights", type=Path, required=True)
-    parser.add_argument("--manifest", default="isic2017.csv", help="in the run folder")
+    parser.add_argument("--manifest", default=OFFICIAL, help="in the run folder")
     parser.add_argument("--folder", default="looks", help="of the trainings, in the run folder")
     parser.add_argument("--seeds", type=int, nargs="+", default=[42])
     parser.add_argument("--only", nargs="+", choices=[*SECOND_LOOKS, *OTHERS], help="these alone, in this order")
     parser.add_argument("--set", action="append", default=[], dest="changes", help="a change to the recipe, for all")
     arguments = parser.parse_args()
+    official = arguments.manifest == OFFICIAL
+    if not official and arguments.folder == "looks":
+        parser.error("--manifest: is not that of the official splits; name another --folder, too")
     for seed in arguments.seeds:
         base = arguments.run / arguments.folder / f"{BASE}-{seed}"
         every = [BASE, *(one for one in (*SECOND_LOOKS, *OTHERS) if one not in (BASE, OTHER_WEIGHTS))]
@@ -98,7 +102,7 @@ def main() -> None:
             given = ["--manifest", arguments.run / arguments.manifest, "--weights", arguments.weights, "--out", out]
             given += ["--prints", arguments.run / "prints.sqlite", "--resamples", "300"]
             # Leaks between the official splits stay, as the published numbers have them; `prepare.py` counts them.
-            given += ["--allow-leaks", "the official splits"]
+            given += ["--allow-leaks", "the official splits" if official else "between val and test, as published"]
             own = SECOND_LOOKS.get(name, ()) + OTHERS.get(name, ())
             given += ["--masks", arguments.run / "masks"] if "first.crops.masks=folder" in own else []
             for change in (f"first.model.size={SIZE}", f"first.seed={seed}", *own, *arguments.changes):

@@ -23,7 +23,7 @@ from dermoscope.images import decode
 from dermoscope.member_networks import MemberNetworks, SeenViews
 from dermoscope.training.cam_description import DESCRIPTION_NAME, MODEL_NAME, CAMModelDescription
 from dermoscope.training.export import write_bundle
-from dermoscope.training.mode_bundle import ask_members
+from dermoscope.training.mode_bundle import ModePlan, ask_members
 from dermoscope.training.recipes.cams import CropsPart
 
 CODES = taxonomy.HAM10000_CODES
@@ -217,6 +217,8 @@ def test_a_mode_whose_networks_look_again(made: Path, world: Path) -> None:
         "full",
         "--views",
         "look",
+        "--look-threshold",
+        "0.3",
         "--orientations",
         "2",
     ]
@@ -226,11 +228,15 @@ def test_a_mode_whose_networks_look_again(made: Path, world: Path) -> None:
     (network,) = Bundle.load(out).description.modes["again"].networks
     assert network.crops.names == ("full", "look")
     assert network.look is not None
-    assert network.look.threshold == 0.4
-    assert "full, look (where its map is at least 40% of its maximum)" in (out / "README.md").read_text()
+    assert network.look.threshold == 0.3
+    assert "full, look (where its map is at least 30% of its maximum)" in (out / "README.md").read_text()
     members = dermoscope.load(out, mode="again").analyze(world / "image-0.png").members
     assert members is not None
     assert members.shape[:2] == (2, 2)
+
+
+def test_a_mode_looks_again_where_its_map_is_high() -> None:
+    assert ModePlan("best", "", ()).look.threshold == 0.4
 
 
 MODE = ("--mode", "best", "--manifest", "manifest.csv")

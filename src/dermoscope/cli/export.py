@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from dermoscope.bundle import Bundle
     from dermoscope.training.mode_bundle import ModePlan
 
-DEFAULT_LOOK = 0.4
-
 
 def export(
     run: Path,
@@ -103,7 +101,7 @@ def export(
         from dermoscope.camnet.second_look import LookRules
         from dermoscope.training.cam_export import export_classifier, member_runs
         from dermoscope.training.mask_bundle import bundle_with_masks
-        from dermoscope.training.mode_bundle import ModePlan
+        from dermoscope.training.mode_bundle import MODE_LOOK, ModePlan
 
         learns = _learns(run)
         if mode is not None:
@@ -118,7 +116,7 @@ def export(
                 views,
                 not no_heads,
                 orientations,
-                LookRules(threshold=DEFAULT_LOOK if look_threshold is None else look_threshold),
+                MODE_LOOK if look_threshold is None else LookRules(threshold=look_threshold),
                 "int8" if eight_bits else "float16",
             )
             base = Bundle.load(bundle) if bundle else Bundle.default()

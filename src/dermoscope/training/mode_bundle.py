@@ -8,7 +8,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +41,9 @@ _GRAPH_NAME_DIGITS = 12
 _STILL_TRUE = ("gate", "share refused", "mask", "mode ")
 """What was measured of these holds whichever mode answers first; all else was measured of what did so before."""
 
+MODE_LOOK = LookRules(threshold=0.4)
+"""At the published threshold, 0.2, the square of a network of today is mostly the whole view."""
+
 
 @dataclass(frozen=True, eq=False)
 class ModePlan:
@@ -63,7 +66,7 @@ class ModePlan:
     views: tuple[View, ...] = ()
     heads: bool = True
     orientations: Orientations = 1
-    look: LookRules = field(default_factory=LookRules)
+    look: LookRules = MODE_LOOK
     weights: StoredWeights = "float16"
 
 

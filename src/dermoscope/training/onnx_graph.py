@@ -106,19 +106,28 @@ def eight_bit_weights(model: onnx.ModelProto) -> None:
     makers = {node.output[0]: node for node in graph.node}
     stored = {weight.name: weight for weight in graph.initializer}
     for layer in graph.node:
-        by_channel = layer.op_type == "Conv" or any(one.name == "transB" and one.i for one in layer.attribute)
-        cast = makers.get(layer.input[1]) if by_channel else None
+        axis = _output_axis(layer)
+        cast = makers.get(layer.input[1]) if axis is not None else None
         if cast is None or cast.op_type != "Cast" or cast.input[0] not in stored:
             continue
         half, name = stored[cast.input[0]], layer.input[1]
         values = numpy_helper.to_array(half).astype(np.float32)
-        channels = values.reshape(len(values), -1)
-        scale = np.abs(channels).max(axis=1) / np.float32(np.iinfo(np.int8).max)
+        if layer.op_type == "MatMul" and values.ndim != 2:
+            continue  # a product of its own for each of a batch
+        others = tuple(one for one in range(values.ndim) if one != axis)
+        scale = np.abs(values).max(axis=others, keepdims=True) / np.float32(np.iinfo(np.int8).max)
         scale[scale == 0] = 1  # a channel without weights
-        rounded = np.rint(channels / scale[:, None]).astype(np.int8).reshape(values.shape)
-        graph.initializer.append(numpy_helper.from_array(scale, f"{name}_scale"))
+        rounded = np.rint(values / scale).astype(np.int8)
+        graph.initializer.append(numpy_helper.from_array(scale.ravel(), f"{name}_scale"))
         half.CopyFrom(numpy_helper.from_array(rounded, f"{name}_int8"))
-        cast.CopyFrom(helper.make_node("DequantizeLinear", [f"{name}_int8", f"{name}_scale"], [name], axis=0))
+        cast.CopyFrom(helper.make_node("DequantizeLinear", [f"{name}_int8", f"{name}_scale"], [name], axis=axis))
+
+
+def _output_axis(layer: onnx.NodeProto) -> int | None:
+    """Which axis of a layer's weights counts its output channels; none if it has no weights."""
+    if layer.op_type == "Gemm":
+        return 0 if any(one.name == "transB" and one.i for one in layer.attribute) else 1
+    return {"Conv": 0, "MatMul": 1}.get(layer.op_type)
 
 
 def _drop_traces(model: onnx.ModelProto) -> None:
