@@ -15,10 +15,9 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from floor import precision_name
+from floor import encoder_call, precision_name
 
 from dermoscope.bundle import Bundle
-from dermoscope.encoders.inputs import prepare
 from dermoscope.engine import Precision
 
 WARM, CALLS = 3, 30
@@ -29,15 +28,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    bundle = Bundle.default()
-    part = bundle.description.encoder
-    rgb = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
-    prepared = prepare(rgb, part.input)
-    given = {"image": prepared.image, "pool_weights": prepared.pool_weights}
-    found = {
-        precision_name(precision): of_kinds(bundle.graph_path(part), given, precision_name(precision))
-        for precision in PRECISIONS
-    }
+    encoder, given = encoder_call(Bundle.default())
+    found = {precision_name(precision): of_kinds(encoder, given, precision_name(precision)) for precision in PRECISIONS}
     for precision, milliseconds in found.items():
         whole = sum(milliseconds.values())
         print(f"\n{precision}, {whole:.1f} ms\n\n| layers | ms | share |\n| --- | --- | --- |")

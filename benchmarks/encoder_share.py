@@ -16,10 +16,9 @@ import time
 from pathlib import Path
 
 import numpy as np
-from floor import graph_flops, matmul_peak, precision_name
+from floor import encoder_call, graph_flops, matmul_peak, precision_name
 
 from dermoscope.bundle import Bundle
-from dermoscope.encoders.inputs import prepare
 from dermoscope.engine import NamedGraph, Precision, compile_graph
 
 CALLS = 40
@@ -30,17 +29,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    bundle = Bundle.default()
-    part = bundle.description.encoder
-    rgb = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
-    prepared = prepare(rgb, part.input)
-    given = {"image": prepared.image, "pool_weights": prepared.pool_weights}
-    flops = graph_flops(bundle.graph_path(part), {name: list(value.shape) for name, value in given.items()})
+    encoder, given = encoder_call(Bundle.default())
+    flops = graph_flops(encoder, {name: list(value.shape) for name, value in given.items()})
     asked: tuple[Precision, ...] = ("float32", "auto")
     # Without bfloat16 both are the same.
     precisions = {precision_name(precision): precision for precision in asked}.values()
     sides = {
-        (precision, streams): compile_graph(bundle.graph_path(part), precision=precision, streams=streams)
+        (precision, streams): compile_graph(encoder, precision=precision, streams=streams)
         for precision in precisions
         for streams in (1, 2)
     }

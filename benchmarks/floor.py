@@ -20,7 +20,9 @@ from typing import Any
 
 import numpy as np
 
+from dermoscope.bundle import Bundle
 from dermoscope.encoders.folder import EncoderFolder
+from dermoscope.encoders.inputs import prepare
 from dermoscope.engine import Precision, compile_graph
 from dermoscope.features.encoder import arithmetic
 
@@ -43,6 +45,14 @@ def peaks() -> dict[str, float]:
 def precision_name(precision: Precision) -> str:
     """What OpenVINO computes with on this machine: `float32` or `bfloat16`."""
     return arithmetic("openvino", precision).split()[-1]
+
+
+def encoder_call(bundle: Bundle) -> tuple[Path, dict[str, np.ndarray]]:  # type: ignore[type-arg]
+    """Graph of a bundle's encoder, and one image of noise as it takes it."""
+    part = bundle.description.encoder
+    rgb = np.random.default_rng(0).integers(0, 256, (256, 256, 3), np.uint8)
+    prepared = prepare(rgb, part.input)
+    return bundle.graph_path(part), {"image": prepared.image, "pool_weights": prepared.pool_weights}
 
 
 def encoder_flops(encoder: EncoderFolder) -> int:

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logit
 from tables import ANSWERS, PARTS, all_answers, bounds, shown
 
 from dermoscope.analyzer import load_analyzer
@@ -33,7 +34,8 @@ from dermoscope.training.leaks import LEAK_CHECK_NAME
 sys.path.insert(0, str(Path(__file__).parents[1] / "flagship"))
 from answers import ask
 
-LEAST_ODDS = 1e-7
+LEAST = 1e-7
+"""No probability counts as surer than this."""
 BUNDLE = "the bundle"
 
 
@@ -65,7 +67,9 @@ def main() -> None:
         doubles |= with_a_double(arguments.run / training / LEAK_CHECK_NAME, arguments.split)
     for answer in (FIRST_LOOK, AVERAGE):
         members = [BUNDLE, *(f"{training}, {answer}" for training in arguments.training)]
-        said[f"{BUNDLE} and {answer}"] = np.mean([log_odds(said[member]) for member in members], axis=0)
+        said[f"{BUNDLE} and {answer}"] = np.mean(
+            [logit(said[member].clip(LEAST, 1 - LEAST)) for member in members], axis=0
+        )
     what = f"{arguments.split}, mode {analyzer.mode}, {', '.join(arguments.training)}"
     numbers = {f"{what}, {len(truth)} images": table(truth, said)}
     if alone := [k for k, record in enumerate(truth) if doubles and record.image_id not in doubles]:
@@ -75,11 +79,6 @@ def main() -> None:
     if arguments.json:
         kept = json.loads(arguments.json.read_text()) if arguments.json.exists() else {}
         arguments.json.write_text(f"{json.dumps({**kept, **numbers}, indent=1)}\n")
-
-
-def log_odds(probability: NDArray[np.float64]) -> NDArray[np.float64]:
-    p = probability.clip(LEAST_ODDS, 1 - LEAST_ODDS)
-    return np.asarray(np.log(p / (1 - p)))
 
 
 def with_a_double(report: Path, split: str) -> set[str]:
