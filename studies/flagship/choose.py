@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 
@@ -88,21 +89,21 @@ def answers(bundle: Bundle, name: str, mode: ModePart, ways: Orientations, run: 
             records = list(read_manifest(run / "manifest.csv"))
             said, _ = ask_members(changed, name, records, on_image=lambda done, every: on_step(what, done, every))
         part = kept.with_suffix(".part.npz")
-        np.savez(part, probabilities=said.probabilities, labels=said.labels, groups=np.array(said.groups))
+        texts = {"groups": np.array(said.groups), "sources": np.array(said.sources)}
+        np.savez(part, probabilities=said.probabilities, labels=said.labels, **texts)
         part.replace(kept)
     with np.load(kept) as found:
         fusion = mode.fusion
         return MemberAnswers(
-            fusion.members, fusion.crops, fusion.classes, found["probabilities"], found["labels"], list(found["groups"])
+            *(fusion.members, fusion.crops, fusion.classes),
+            *(found["probabilities"], found["labels"], found["groups"].tolist(), found["sources"].tolist()),
         )
 
 
 def narrowed(said: MemberAnswers, members: Sequence[str], views: Sequence[str]) -> MemberAnswers:
     """Some of the members on some of the views."""
     chosen = np.ix_([said.members.index(one) for one in members], [said.crops.index(one) for one in views])
-    return MemberAnswers(
-        tuple(members), tuple(views), said.classes, said.probabilities[chosen], said.labels, said.groups
-    )
+    return replace(said, members=tuple(members), crops=tuple(views), probabilities=said.probabilities[chosen])
 
 
 def folded(said: MemberAnswers, rule: Rule) -> NDArray[np.float64]:
@@ -122,7 +123,7 @@ def line(what: str, said: MemberAnswers, found: NDArray[np.float64]) -> None:
     """One row of a table, with `MEASURES`."""
     malignant = np.array([code in taxonomy.malignancy_definition("graz").malignant for code in said.classes])
     melanoma = said.classes.index("MEL")
-    other = np.array([group.startswith(f"{OTHER}/") for group in said.groups])
+    other = np.array(said.sources) == OTHER
     values = (
         log_loss(said.labels, found, labels=range(len(said.classes))),
         balanced(said, found, np.arange(len(found))),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -31,7 +33,8 @@ def answers(images: int, *, skill: tuple[float, ...] = (1.2, 1.2), seed: int = 0
     odds = np.exp(exact - exact.max(axis=-1, keepdims=True))
     names = tuple(f"network {number}" for number in range(1, len(skill) + 1))
     groups = [f"a/{number // 2}" for number in range(images)]
-    return MemberAnswers(names, ("tight", "full"), CLASSES, odds / odds.sum(axis=-1, keepdims=True), labels, groups)
+    said = odds / odds.sum(axis=-1, keepdims=True)
+    return MemberAnswers(names, ("tight", "full"), CLASSES, said, labels, groups, ["a"] * images)
 
 
 def parts(said: MemberAnswers) -> list[MemberPart]:
@@ -77,6 +80,49 @@ def test_operating_points_reach_their_sensitivity(held_out: MemberAnswers, sensi
     assert (found[melanoma, CLASSES.index("MEL")] >= point.threshold).mean() == pytest.approx(sensitivity, abs=0.03)
 
 
+def test_a_source_with_few_images_weighs_as_much_as_one_with_many() -> None:
+    """Nine tenths of the images are of a camera that members see well, a tenth of one where they see less."""
+    fitted_on, held = (two_cameras(3000, seed=seed) for seed in (2, 3))
+    pooled = replace(fitted_on, sources=["a"] * len(fitted_on.sources))
+    codes = taxonomy.malignancy_definition("graz").malignant
+    truth = np.array([CLASSES[label] in codes for label in held.labels.tolist()])
+    other = np.array(held.sources) == "b"
+    found: dict[str, tuple[float, float]] = {}
+    for name, said in (("each the same", fitted_on), ("pooled", pooled)):
+        part = fit_mode(said, parts(said), meaning="", rules=("mean",)).part
+        risk = malignant(Ensemble(part.fusion).combine(held.probabilities))
+        flagged = risk >= part.malignancy_point.threshold
+        found[name] = flagged[truth & ~other].mean(), flagged[truth & other].mean()
+        assert ("2 sources that weigh the same" in part.malignancy_point.meaning) == (name == "each the same")
+    assert np.mean(found["each the same"]) == pytest.approx(0.95, abs=0.02)
+    assert np.mean(found["pooled"]) < 0.93
+    assert found["each the same"][1] > found["pooled"][1] + 0.03
+
+
+def test_a_source_with_hardly_any_malignant_image_sets_no_threshold_alone() -> None:
+    said = two_cameras(3000, seed=2)
+    # Five malignant images of a third camera, which are hardly ever flagged.
+    third = np.flatnonzero((said.labels == CLASSES.index("MEL")) & (np.array(said.sources) == "a"))[:5].tolist()
+    probabilities = said.probabilities.copy()
+    probabilities[:, :, third] = np.where(np.array(CLASSES) == "NV", 0.999, 0.001 / (len(CLASSES) - 1))
+    sources = ["c" if row in third else source for row, source in enumerate(said.sources)]
+    of_three, of_two = (
+        fit_mode(one, parts(one), meaning="", rules=("mean",)).part.malignancy_point
+        for one in (replace(said, probabilities=probabilities, sources=names) for names in (sources, said.sources))
+    )
+    assert of_three == of_two
+    assert "2 sources" in of_two.meaning
+
+
+def two_cameras(images: int, *, seed: int) -> MemberAnswers:
+    seen_well, seen_less = answers(images, seed=seed), answers(images, skill=(0.7, 0.7), seed=seed)
+    assert (seen_well.labels == seen_less.labels).all()
+    other = np.arange(images) % 10 == 0
+    said = np.where(other[None, None, :, None], seen_less.probabilities, seen_well.probabilities)
+    sources = ["b" if is_other else "a" for is_other in other.tolist()]
+    return replace(seen_well, probabilities=said, sources=sources)
+
+
 def test_prediction_sets_hold_the_truth_as_often_as_promised(held_out: MemberAnswers) -> None:
     said = answers(2000)
     part = fit_mode(said, parts(said), meaning="", rules=QUICK).part
@@ -101,7 +147,7 @@ def test_the_least_certain_answers_are_withheld_and_are_more_often_wrong(held_ou
 
 def test_a_member_that_knows_nothing_costs_next_to_nothing() -> None:
     said = answers(1500, skill=(1.5, 0.0))
-    alone = MemberAnswers(said.members[:1], said.crops, CLASSES, said.probabilities[:1], said.labels, said.groups)
+    alone = replace(said, members=said.members[:1], probabilities=said.probabilities[:1])
     both, one = (fit_mode(each, parts(each), meaning="", rules=QUICK) for each in (said, alone))
     assert min(both.log_losses.values()) < 1.03 * min(one.log_losses.values())
     assert both.log_losses[both.part.fusion.rule] == min(both.log_losses.values())
@@ -111,7 +157,7 @@ def test_a_member_that_knows_nothing_costs_next_to_nothing() -> None:
 
 def test_a_simpler_rule_wins_a_tie() -> None:
     said = answers(600, skill=(1.2,))
-    one_crop = MemberAnswers(said.members, ("full",), CLASSES, said.probabilities[:, :1], said.labels, said.groups)
+    one_crop = replace(said, crops=("full",), probabilities=said.probabilities[:, :1])
     fitted = fit_mode(one_crop, parts(one_crop), meaning="", rules=QUICK)
     # Of one answer, all three make the same.
     assert fitted.part.fusion.rule == "mean"

@@ -181,6 +181,7 @@ def ask_members(
         probabilities=np.stack([said for _, said in answers], axis=2),
         labels=np.array([task.label(record) for record, _ in answers], np.int64),
         groups=[f"{record.source}/{record.group_id}" for record, _ in answers],
+        sources=[record.source for record, _ in answers],
     )
     return members, np.stack(features)
 

@@ -30,6 +30,7 @@ AGREEING = 0.98
 """Share of the validation images on which members do not contradict each other."""
 
 _FOLDS = 5
+_ROUNDING = 1e-9
 _FEWEST = 10
 """Images of each class, below which no thresholds are worth their name."""
 
@@ -45,6 +46,7 @@ class MemberAnswers:
         probabilities: `[M, C, N, K]`.
         labels: `[N]`.
         groups: What belongs together, `[N]`.
+        sources: Where each image comes from, `[N]`.
     """
 
     members: tuple[str, ...]
@@ -53,6 +55,7 @@ class MemberAnswers:
     probabilities: NDArray[np.float64]
     labels: NDArray[np.int64]
     groups: list[str]
+    sources: list[str]
 
     def fitted(self, rule: Rule, rows: NDArray[np.intp]) -> EnsembleDescription:
         """A rule, with members and result calibrated on some of the images at their frequencies."""
@@ -96,6 +99,8 @@ def fit_mode(
 
     The rule with the lowest cross-validated log loss is taken; folds keep lesions whole. Thresholds come from the
     probabilities of the folds, which no image's own label has shaped; the mode itself is then fitted on all images.
+    Operating points keep their sensitivity where every source weighs the same, however many images it has: a threshold
+    of pooled images promises what it promises for the camera that took most of them.
 
     Args:
         said: What the members say.
@@ -135,9 +140,9 @@ def fit_mode(
         fusion=said.fitted(rule, every),
         frequencies=tuple(np.round(counts / counts.sum(), 6).tolist()),
         malignancy_definition=definition,
-        malignancy_point=_point(risk, truth, sensitivity, f"malignancy ({definition})"),
+        malignancy_point=_point(risk, truth, said.sources, sensitivity, f"malignancy ({definition})"),
         points={
-            f"{name}, sensitivity {share:.2f}": _point(score, positive, share, name)
+            f"{name}, sensitivity {share:.2f}": _point(score, positive, said.sources, share, name)
             for name, score, positive in (
                 (f"malignancy ({definition})", risk, truth),
                 ("melanoma", probabilities[:, melanoma], said.labels == melanoma),
@@ -172,10 +177,20 @@ def _most_disagreement(said: NDArray[np.float64]) -> float | None:
     return round(float(np.quantile(member_disagreement(said), AGREEING)), 4)
 
 
-def _point(score: NDArray[np.float64], positive: NDArray[np.bool_], sensitivity: float, what: str) -> OperatingPoint:
-    """The highest threshold that reaches a sensitivity."""
-    threshold = float(np.quantile(score[positive], 1 - sensitivity, method="lower"))
+def _point(
+    score: NDArray[np.float64], positive: NDArray[np.bool_], sources: Sequence[str], sensitivity: float, what: str
+) -> OperatingPoint:
+    """The highest threshold that reaches a sensitivity as the mean over sources."""
+    scores = score[positive]
+    _, source, counts = np.unique(np.array(sources)[positive], return_inverse=True, return_counts=True)
+    # A source with too few images to speak for itself goes with the largest.
+    source = np.where(counts[source] < _FEWEST, counts.argmax(), source)
+    _, source, counts = np.unique(source, return_inverse=True, return_counts=True)
+    order = np.argsort(-scores, kind="stable")
+    flagged = np.cumsum((1 / (counts * len(counts)))[source[order]])
+    threshold = float(scores[order][np.searchsorted(flagged, sensitivity - _ROUNDING)])
+    shared = f" of {len(counts)} sources that weigh the same" if len(counts) > 1 else ""
     return OperatingPoint(
         threshold=float(np.floor(threshold * 1e4) / 1e4),
-        meaning=f"sensitivity {sensitivity:.2f} for {what} on {int(positive.sum()):,} held-out images",
+        meaning=f"sensitivity {sensitivity:.2f} for {what} on {len(scores):,} held-out images{shared}",
     )
