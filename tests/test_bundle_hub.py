@@ -13,6 +13,7 @@ import dermoscope
 from dermoscope import bundle_hub
 from dermoscope.bundle import Bundle
 from dermoscope.cli import main
+from dermoscope.engine import CACHE_VARIABLE
 from dermoscope.model_folder import SUMS, BundleError, write_sums
 from tests.hub import Hub
 
@@ -30,7 +31,7 @@ def published(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def hub(published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    monkeypatch.setattr(bundle_hub, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
     with Hub(REPOSITORY, published).running() as hub:
         yield hub
 
@@ -86,7 +87,7 @@ def test_too_large_a_bundle_is_not_fetched(hub: Hub, monkeypatch: pytest.MonkeyP
 
 
 def test_offline_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bundle_hub, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
     monkeypatch.setattr("time.sleep", lambda _: None)  # between one try and the next
     with pytest.raises(BundleError, match="are you offline"):
         Bundle.from_pretrained(REPOSITORY, endpoint="http://127.0.0.1:9")

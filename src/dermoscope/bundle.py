@@ -32,9 +32,12 @@ from dermoscope.bundle_parts import (
     ModePart,
     Part,
 )
+from dermoscope.bundle_shelf import MAIN, MODES, bundle_folder, kept_bundle
 from dermoscope.model_folder import SUMS, BundleError, fingerprint_of, read_description, verified_sums
 
 SCHEMA_VERSION = 1
+SHIPPED = Path(str(resources.files("dermoscope") / "models" / "default"))
+"""Folder of the bundle inside the package."""
 
 
 class BundleDescription(BaseModel):
@@ -105,18 +108,19 @@ class Bundle:
     @classmethod
     def default(cls) -> Bundle:
         """The bundle that ships inside the package."""
-        return cls.load(Path(str(resources.files("dermoscope") / "models" / "default")))
+        return cls.load(SHIPPED)
 
     @classmethod
     def load(cls, folder: Path) -> Bundle:
         """Read and verify a bundle.
 
         Args:
-            folder: The bundle's folder.
+            folder: The bundle's folder; or, where there is none, the name that one is kept under on this machine.
 
         Raises:
             BundleError: If the folder, a file or a sum is missing or wrong, or the schema is unknown.
         """
+        folder = bundle_folder(folder)
         sums = verified_sums(folder, DESCRIPTION)
         description = read_description(folder / DESCRIPTION, BundleDescription)
         for graph in description.graphs:
@@ -129,16 +133,16 @@ class Bundle:
         cls,
         name: str | Path,
         *,
-        revision: str = "main",
+        revision: str = MAIN,
         fingerprint: str | None = None,
         endpoint: str | None = None,
     ) -> Bundle:
         """A bundle in a folder or, where there is none of that name, on the model hub.
 
-        What was fetched once is kept, and taken without a call to the network after that.
+        What was fetched once is kept, and taken without a call to the network after that; `load` takes its name, too.
 
         Args:
-            name: A folder, or a repository of the hub like `owner/name`.
+            name: A folder, a repository of the hub like `owner/name`, or another name that one is kept under.
             revision: Branch, tag or commit of the repository.
             fingerprint: The fingerprint that the bundle must have, so that nobody can give another.
             endpoint: Address of the hub; by default the one `huggingface_hub` is set to.
@@ -150,7 +154,7 @@ class Bundle:
             >>> dermoscope.Bundle.from_pretrained("someone/dermoscope-model")  # doctest: +SKIP
         """
         folder = Path(name)
-        if not folder.is_dir():
+        if not folder.is_dir() and not (revision == MAIN and kept_bundle(folder.as_posix())):
             from dermoscope.bundle_hub import fetch_bundle
 
             folder = fetch_bundle(str(name), revision=revision, endpoint=endpoint)
@@ -210,3 +214,19 @@ class Bundle:
     def graph_path(self, part: Part) -> Path:
         """Where the graph of a part lies."""
         return self.folder / part.graph
+
+
+def named_bundle(name: str | Path | None, mode: str | None = None) -> tuple[Bundle, str | None]:
+    """The bundle that is meant, and which of its modes; the first mode if none.
+
+    Args:
+        name: A folder; a name that a bundle is kept under on this machine; or `fast` or `best`, that mode of the bundle
+            inside the package, which is meant as well if nothing is named.
+        mode: Which mode; with one, `fast` and `best` are folders.
+
+    Raises:
+        BundleError: If the bundle is missing or damaged.
+    """
+    if name is not None and mode is None and str(name) in MODES:
+        return Bundle.default(), str(name)
+    return Bundle.load(Path(name)) if name else Bundle.default(), mode

@@ -5,29 +5,21 @@ A bundle on the hub is a repository with the files of a bundle folder at its top
 
 from __future__ import annotations
 
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from dermoscope.bundle_parts import DESCRIPTION
-from dermoscope.engine import cache_folder
+from dermoscope.bundle_shelf import MAIN, is_repository, partial_of, place_of
 from dermoscope.model_folder import SUMS, BundleError, read_sums, verified_sums
 
-_REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
-_REVISION = re.compile(r"[A-Za-z0-9][\w.-]*")
 LARGEST_BUNDLE = 4 * 2**30
 """Bytes; a repository that says its files are larger is refused before they are fetched."""
 
 
-def is_repository(name: str) -> bool:
-    """Whether a name has the form of a repository, `owner/name`."""
-    return _REPOSITORY.fullmatch(name) is not None
-
-
 def fetch_bundle(
-    repository: str, *, revision: str = "main", folder: Path | None = None, endpoint: str | None = None
+    repository: str, *, revision: str = MAIN, folder: Path | None = None, endpoint: str | None = None
 ) -> Path:
     """The folder of a bundle from the hub; one that is there already is taken as it is, without a call to the network.
 
@@ -45,13 +37,13 @@ def fetch_bundle(
             too large, or `huggingface_hub` is not installed.
         OSError: If the folder cannot be written.
     """
-    if not is_repository(repository) or not _REVISION.fullmatch(revision):
+    kept = place_of(f"{repository}@{revision}") if is_repository(repository) else None
+    if kept is None:
         raise BundleError(f"{repository!r} at {revision!r} is neither a folder nor a repository like owner/name")
-    kept = cache_folder() / "bundles" / f"{repository.replace('/', '--')}@{revision}"
     target = folder or kept
     if (target / SUMS).is_file():
         return target
-    partial = target.with_name(f"{target.name}.partial")
+    partial = partial_of(target)
     _fetch(repository, revision, SUMS, partial, endpoint)
     names = sorted(read_sums(partial))
     size = sum(_size(repository, revision, name, endpoint) for name in names)

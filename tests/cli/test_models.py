@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import json
-import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -25,26 +23,6 @@ FROM_WEIGHTS = [
     if isinstance(recipe := load_recipe(name), CAMRecipe | MaskRecipe)
     for variants in ([], *([variant] for variant in recipe.variants))
 ]
-
-
-def test_verify_the_shipped_bundle(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["models", "verify"]) == 0
-    shown = capsys.readouterr().out
-    assert Bundle.default().fingerprint in shown
-    assert "every file is as it was written" in shown
-
-
-def test_verify_a_damaged_bundle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    shutil.copytree(Bundle.default().folder, tmp_path / "bundle")
-    with (tmp_path / "bundle" / "heads.onnx").open("ab") as stream:
-        stream.write(b"x")
-    assert main(["models", "verify", str(tmp_path / "bundle")]) == 1
-    assert "heads.onnx does not match its sum" in capsys.readouterr().err
-
-
-def test_verify_a_missing_bundle(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["models", "verify", str(tmp_path / "nowhere")]) == 1
-    assert "nowhere is not a bundle folder" in capsys.readouterr().err
 
 
 def test_import(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,6 +56,23 @@ def test_import_refuses(
     assert not (tmp_path / "out.safetensors").exists()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["weights.pt"], "--encoder: say of what weights.pt is the checkpoint"),
+        (["bundle.zip"], "a bundle is imported from its unpacked folder"),
+        (["weights.pt", "--name", "ours"], "--name: goes with the folder of a bundle"),
+        ([".", "--encoder", "mobilesam"], "--encoder, --out: go with a file"),
+        ([".", "--out", "out"], "--encoder, --out: go with a file"),
+    ],
+)
+def test_import_tells_checkpoints_from_bundles(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["models", "import", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
 def test_import_without_the_extra_says_what_to_install(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,8 +85,10 @@ def test_list(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "mobilesam.safetensors").touch()
     (tmp_path / "sam_vit_b").mkdir()
     assert main(["models", "list", "--weights", str(tmp_path)]) == 0
-    rows = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    encoders, _, bundles = capsys.readouterr().out.partition("\n\n")
+    rows = {line.split()[0]: line for line in encoders.splitlines()}
     assert rows.keys() - {"name"} == ENCODERS.keys()
+    assert Bundle.default().fingerprint in bundles
     assert "637.0 M" in rows["sam_vit_h"]
     assert "sam_vit_h_4b8939.pth" in rows["sam_vit_h"]
     assert "Apache-2.0" in rows["sam_vit_h"]
@@ -161,22 +158,3 @@ def test_any_network_of_timm_may_be_a_backbone(tmp_path: Path, capsys: pytest.Ca
     changed = ["--set", "model.backbone=regnety_040"]
     assert main(["train", "cam-binary", *changed, "--manifest", "manifest.csv", "--out", str(tmp_path / "run")]) == 2
     assert "of regnety_040; a .safetensors file with the names that timm gives them" in capsys.readouterr().err
-
-
-def test_show_prints_the_card(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["models", "show"]) == 0
-    shown = capsys.readouterr().out
-    bundle = Bundle.default()
-    assert bundle.fingerprint in shown
-    assert "not a medical device" in shown.lower()
-    assert "mode best:" in shown
-
-
-def test_show_gives_the_description_to_scripts(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["models", "show", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["fingerprint"] == Bundle.default().fingerprint
-
-
-def test_show_says_what_is_missing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["models", "show", str(tmp_path / "none")]) == 1
-    assert "is not a bundle folder" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""`dermoscope models`: which encoders there are, bring their weights in, export them, and check bundles."""
+"""`dermoscope models`: which encoders and bundles there are; bring them in, export encoders, check bundles."""
 
 from __future__ import annotations
 
@@ -7,26 +7,34 @@ from typing import Annotated, Literal
 
 from cyclopts import App, Parameter
 
+from dermoscope.cli import bundles
 from dermoscope.cli.exits import ExitCode, fail
 from dermoscope.encoders.registry import ENCODERS, EncoderSpec
 
-models = App(name="models", help="List, fetch, import and export encoders; show, fetch and verify model bundles.")
+models = App(
+    name="models", help="List, fetch, import and export encoders; list, show, verify, fetch and import bundles."
+)
+models.command(bundles.show)
+models.command(bundles.verify)
 
 _TABLE_WIDTH = 160
 _TRAIN = 'pip install "dermoscope[train]"'
 
 
 @models.command(name="list")
-def list_encoders(*, weights: Path = Path()) -> int:
-    """List the known encoders, and which of their weights are in a folder.
+def list_models(*, weights: Path = Path()) -> int:
+    """List the known encoders, which of their weights are in a folder, and the bundles on this machine.
 
-    For example: dermoscope models list --weights weights
+    Bundles are whole models: the one inside the package, and those that are kept for this account, whose names go with
+    --bundle. For example: dermoscope models list --weights weights
 
     Args:
         weights: Folder with files named after their encoder; by default this one.
     """
     from rich.console import Console
     from rich.table import Table
+
+    from dermoscope.engine import cache_folder
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for heading in ("name", "parameters", "native size"):
@@ -38,7 +46,11 @@ def list_encoders(*, weights: Path = Path()) -> int:
         size = f"{spec.native_size} px"
         table.add_row(spec.name, f"{spec.parameters:.1f} M", size, present, spec.licence, spec.source)
     # Wider than some terminals: a wrapped line is better than half a name.
-    Console(width=_TABLE_WIDTH).print(table)
+    console = Console(width=_TABLE_WIDTH)
+    console.print(table)
+    console.print()
+    console.print(bundles.bundle_table())
+    print(f"Imported bundles, and those that Bundle.from_pretrained fetched, are kept in {cache_folder() / 'bundles'}")
     return ExitCode.DONE
 
 
@@ -59,7 +71,7 @@ def fetch(name: str, /, *, out: Path | None = None) -> int:
         out: The file or folder to write; by default named after the encoder or the bundle, in this folder.
     """
     if "/" in name:
-        return _fetch_bundle(name, out or Path(name.rpartition("/")[2]))
+        return bundles.fetch_bundle(name, out or Path(name.rpartition("/")[2]))
     spec = ENCODERS.get(name)
     if spec is None:
         return _unknown("NAME", name)
@@ -77,20 +89,41 @@ def fetch(name: str, /, *, out: Path | None = None) -> int:
 
 
 @models.command(name="import")
-def import_weights(checkpoint: Path, /, *, encoder: str, out: Path | None = None) -> int:
-    """Convert the authors' own checkpoint (.pt, .pth) of a model to safetensors, once.
+def import_model(
+    source: Path, /, *, encoder: str | None = None, out: Path | None = None, name: str | None = None
+) -> int:
+    """Bring a model in once: the authors' own checkpoint of an encoder, or a bundle from a folder.
 
-    The file is read without running any code in it, and refused if it does not fit the encoder. For example:
+    A checkpoint (.pt, .pth) is converted to safetensors, for training. It is read without running any code in it, and
+    refused if it does not fit the encoder. This needs the training extra: pip install "dermoscope[train]".
 
     dermoscope models import sam_vit_h_4b8939.pth --encoder sam_vit_h --out weights/sam_vit_h.safetensors
 
-    Needs the training extra: pip install "dermoscope[train]".
+    A bundle, such as dermoscope export writes it, is checked and copied to where bundles are kept for this account, so
+    that its name goes with --bundle. Named owner/name, it stands for the one that the model hub has under that name,
+    for machines that cannot reach it. An archive must be unpacked first.
+
+    dermoscope models import my-bundle --name ours
 
     Args:
-        checkpoint: The original file.
-        encoder: What it is, see `dermoscope models list`.
+        source: The original file, or the folder of the bundle.
+        encoder: What the file is, see `dermoscope models list`.
         out: The file to write; by default named after the encoder, in this folder.
+        name: What to keep the bundle under; by default the name of its folder.
     """
+    if source.is_dir():
+        if encoder is not None or out is not None:
+            return fail(f"--encoder, --out: go with a file; {source} is a folder, as of a bundle", ExitCode.USAGE)
+        return bundles.import_bundle(source, name or source.resolve().name)
+    if name is not None:
+        return fail(f"--name: goes with the folder of a bundle; {source} is none", ExitCode.USAGE)
+    if encoder is None:
+        known = "see dermoscope models list; a bundle is imported from its unpacked folder"
+        return fail(f"--encoder: say of what {source} is the checkpoint, {known}", ExitCode.USAGE)
+    return _import_checkpoint(source, encoder, out)
+
+
+def _import_checkpoint(checkpoint: Path, encoder: str, out: Path | None) -> ExitCode:
     spec = ENCODERS.get(encoder)
     if spec is None:
         return _unknown("--encoder", encoder)
@@ -162,74 +195,6 @@ def export_encoder(
     maps = ", ".join(f"{one.channels}×{one.side}×{one.side}" for one in loaded.description.maps)
     print(f"{out}: {name} at {contract.size} px ({fit}), fingerprint {loaded.description.fingerprint}")
     print(f"maps {maps}; {loaded.graph.stat().st_size / 1e6:.0f} MB")
-    return ExitCode.DONE
-
-
-@models.command
-def show(bundle: Path | None = None, /, *, json: Annotated[bool, Parameter(show_default=False)] = False) -> int:
-    """Print the card of a bundle: what it is, what it has seen, how well it does.
-
-    For example: dermoscope models show my-bundle
-
-    Args:
-        bundle: Folder of the bundle; by default the one inside the package.
-        json: Print its description as JSON.
-    """
-    from json import dumps
-
-    from dermoscope.bundle import Bundle
-    from dermoscope.model_folder import BundleError
-
-    try:
-        loaded = Bundle.load(bundle) if bundle else Bundle.default()
-    except BundleError as error:
-        return fail(str(error))
-    if json:
-        print(dumps(loaded.describe(), indent=2))
-        return ExitCode.DONE
-    from rich.console import Console
-    from rich.markdown import Markdown
-
-    card = loaded.folder / "README.md"
-    if not card.is_file():
-        return fail(f"{loaded.folder} has no model card; --json prints its description")
-    Console().print(Markdown(card.read_text(encoding="utf-8"), hyperlinks=False))
-    print(f"{loaded.folder}: fingerprint {loaded.fingerprint}, {loaded.size_bytes / 1e6:.0f} MB")
-    return ExitCode.DONE
-
-
-@models.command
-def verify(bundle: Path | None = None, /) -> int:
-    """Check every file of a bundle against its sums and its schema. For example: dermoscope models verify my-bundle.
-
-    Args:
-        bundle: Folder of the bundle; by default the one inside the package.
-    """
-    from dermoscope.bundle import Bundle
-    from dermoscope.model_folder import BundleError
-
-    try:
-        loaded = Bundle.load(bundle) if bundle else Bundle.default()
-    except BundleError as error:
-        return fail(str(error))
-    print(f"{loaded.name}, fingerprint {loaded.fingerprint}: every file is as it was written")
-    return ExitCode.DONE
-
-
-def _fetch_bundle(repository: str, out: Path) -> ExitCode:
-    from dermoscope.bundle import Bundle
-    from dermoscope.bundle_hub import fetch_bundle
-    from dermoscope.model_folder import BundleError
-
-    if out.exists():
-        return fail(f"--out: {out} is there already; choose another")
-    try:
-        loaded = Bundle.load(fetch_bundle(repository, folder=out))
-    except BundleError as error:
-        return fail(str(error))
-    except OSError as error:
-        return fail(f"--out: {out} cannot be written: {error.strerror or error}")
-    print(f"{out}: {loaded.name}, fingerprint {loaded.fingerprint}, {loaded.description.licence}")
     return ExitCode.DONE
 
 

@@ -87,6 +87,26 @@ Largest absolute difference over the outputs, beside the standard deviation of t
 """
 
 
+def mode_card(description: BundleDescription, mode: str) -> str:
+    """The same for one of its modes alone: without what is said of the others, their networks and their numbers."""
+    others = tuple(f"mode {name}" for name in description.modes if name != mode)
+
+    def is_of_others(title: str) -> bool:
+        return title.partition(":")[0] in others
+
+    narrowed = description.model_copy(update={"modes": {mode: description.modes[mode]}})
+    return model_card(
+        narrowed.model_copy(
+            update={
+                "training_data": tuple(text for text in description.training_data if not is_of_others(text)),
+                "provenance": {name: text for name, text in description.provenance.items() if not is_of_others(name)},
+                "metrics": tuple(metric for metric in description.metrics if not is_of_others(metric.name)),
+                "graph_checks": tuple(check for check in description.graph_checks if check.graph in narrowed.graphs),
+            }
+        )
+    )
+
+
 def _look(network: MemberPart) -> str:
     """Where a network looks again; empty where it does not."""
     if network.look is None:
@@ -100,12 +120,13 @@ def _modes(description: BundleDescription) -> str:
     """A section about ways to the answer; empty where the heads answer by themselves."""
     if not description.modes:
         return ""
+    first = " The first mode answers where nobody names one." if len(description.modes) > 1 else ""
     lines = [
         "## Modes",
         "",
         "In a mode, all that is said of a lesion follows from one distribution over diagnoses, calibrated at the",
         "frequencies of the held-out images it was fitted on; diagnosis and group are then told as if all diagnoses",
-        "were equally frequent. The first mode answers where nobody names one.",
+        f"were equally frequent.{first}",
         "",
     ]
     for name, mode in description.modes.items():
