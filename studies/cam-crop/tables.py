@@ -4,17 +4,18 @@
 
 For every training, the mean of two AUCs, melanoma and seborrheic keratosis against the rest, of the first look, the
 second, their average and the third, with 95 % intervals over images (ISIC 2017 names no lesions); the difference of the
-second look and of the average to the first, paired; how many images were seen as a whole again; and medians over the
-images that were cut: the share of the image that the box takes, and the share of the true outline that it holds, where
-ISIC 2018 has one. Two questions of one training each,
-melanoma and keratosis, are joined to one row. In the file, rows of earlier runs stay unless they are measured anew.
+second look and of the average to the first, paired; how many images were seen as a whole again; and over the images
+that were cut, the median, the quartiles and how many they are: of the share of the image that the box takes, and of the
+share of the true outline that it holds, where ISIC 2018 has one. Two questions of one training each, melanoma and
+keratosis, are joined to one row. In the file, rows of earlier runs stay unless they are measured anew.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -93,24 +94,17 @@ def all_answers(looks: Looks) -> Mapping[str, NDArray[np.float64]]:
 
 def row(name: str, scores: Scores, truth: list[Record], looks: Looks | None) -> dict[str, object]:
     """One training: printed, and as numbers."""
-    labels = np.array([[record.diagnosis == code for code in PARTS.values()] for record in truth])
-    groups = [record.group_id for record in truth]
-
-    drawn = Bootstrap(groups)
-    ranked = {a: [RankedScores(labels[:, k], of[:, k]) for k in range(len(PARTS))] for a, of in scores.items()}
-
-    def mean_auc(answer: str) -> Callable[[Weights], float]:
-        return lambda weights: float(np.mean([one.areas(weights).auc for one in ranked[answer]]))
-
-    values = {answer: drawn.estimate(mean_auc(answer)) for answer in ANSWERS}
-    gains = {a: drawn.paired(mean_auc(a), mean_auc(FIRST_LOOK)) for a in (SECOND_LOOK, AVERAGE)}
+    labels = labels_of(truth)
+    drawn = Bootstrap([record.group_id for record in truth])
+    areas = {answer: mean_auc(labels, of) for answer, of in scores.items()}
+    values = {answer: drawn.estimate(areas[answer]) for answer in ANSWERS}
+    gains = {answer: drawn.paired(areas[answer], areas[FIRST_LOOK]) for answer in (SECOND_LOOK, AVERAGE)}
     whole = None if looks is None else sum(bool(reason) for reason in looks.reasons)
-    inside = None if looks is None else held(looks, truth)
-    size = None if looks is None else taken(looks, truth)
+    size, inside = (None, None) if looks is None else (Spread.of(taken(looks, truth)), Spread.of(held(looks, truth)))
     cells = [shown(one) for one in values.values()] + [shown(one, "+.3f") for one in gains.values()]
     cells += [
         "-" if whole is None else f"{whole} of {len(truth)}",
-        *("-" if one is None else f"{one:.2f}" for one in (size, inside)),
+        *("-" if one is None else str(one) for one in (size, inside)),
     ]
     print(f"| {name} | {' | '.join(cells)} |", flush=True)
     return {
@@ -122,32 +116,75 @@ def row(name: str, scores: Scores, truth: list[Record], looks: Looks | None) -> 
             for a in ANSWERS
         },
         "seen as a whole": whole,
-        "box as a share of the image, median": None if size is None else round(size, 4),
-        "outline inside the box, median": None if inside is None else round(inside, 4),
+        "box as a share of the image": None if size is None else asdict(size),
+        "outline inside the box": None if inside is None else asdict(inside),
         "reasons": {} if looks is None else {r: looks.reasons.count(r) for r in sorted(set(looks.reasons)) if r},
     }
 
 
-def held(looks: Looks, truth: list[Record]) -> float | None:
-    """Median share of the true outline inside the box, over images that were cut."""
+def labels_of(truth: Sequence[Record]) -> NDArray[np.bool_]:
+    """Whether each image shows a melanoma and a keratosis, `[N, 2]`."""
+    return np.array([[record.diagnosis == code for code in PARTS.values()] for record in truth])
+
+
+def mean_auc(labels: NDArray[np.bool_], scores: NDArray[np.float64]) -> Callable[[Weights], float]:
+    """From weights of the images to the mean of both AUCs.
+
+    Args:
+        labels: As `labels_of` has them, `[N, 2]`.
+        scores: Of melanoma and keratosis, `[N, 2]`.
+    """
+    ranked = [RankedScores(labels[:, k], scores[:, k]) for k in range(len(PARTS))]
+    return lambda weights: float(np.mean([one.areas(weights).auc for one in ranked]))
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How a share spreads over n images.
+
+    Attributes:
+        n: Images.
+        median: 0 to 1.
+        quartiles: The first and the third, 0 to 1.
+    """
+
+    n: int
+    median: float
+    quartiles: tuple[float, float]
+
+    @classmethod
+    def of(cls, shares: Sequence[float]) -> Spread | None:
+        """Nothing of no images."""
+        if not shares:
+            return None
+        first, median, third = (round(float(np.quantile(shares, end)), 4) for end in (0.25, 0.5, 0.75))
+        return cls(len(shares), median, (first, third))
+
+    def __str__(self) -> str:
+        """As tables print it."""
+        return f"{self.median:.2f} ({self.quartiles[0]:.2f} to {self.quartiles[1]:.2f}), n = {self.n}"
+
+
+def held(looks: Looks, truth: list[Record]) -> list[float]:
+    """Share of the true outline inside the box, of the images that were cut and have an outline."""
     masks = {record.image_id: record.mask_path for record in truth}
     shares = []
     for name, (left, top, right, bottom), reason in zip(looks.image_ids, looks.boxes, looks.reasons, strict=True):
         path = masks[name]
         if path is not None and not reason and (mask := read_mask(path)).any():
             shares.append(float(mask[top:bottom, left:right].sum() / mask.sum()))
-    return float(np.median(shares)) if shares else None
+    return shares
 
 
-def taken(looks: Looks, truth: list[Record]) -> float | None:
-    """Median share of the image that the box takes, over images that were cut."""
+def taken(looks: Looks, truth: list[Record]) -> list[float]:
+    """Share of the image that the box takes, of the images that were cut."""
     paths = {record.image_id: record.path for record in truth}
     shares = []
     for name, (left, top, right, bottom), reason in zip(looks.image_ids, looks.boxes, looks.reasons, strict=True):
         if not reason:
             with Image.open(paths[name]) as image:
                 shares.append((right - left) * (bottom - top) / (image.width * image.height))
-    return float(np.median(shares)) if shares else None
+    return shares
 
 
 def bounds(estimate: Estimate | Difference) -> list[float]:

@@ -16,17 +16,17 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import logit
-from tables import ANSWERS, PARTS, all_answers, bounds, shown
+from tables import ANSWERS, PARTS, all_answers, bounds, labels_of, mean_auc, shown
 
 from dermoscope.analyzer import load_analyzer
 from dermoscope.data.manifest import Record, read_manifest
-from dermoscope.evaluation.intervals import Bootstrap, Weights
+from dermoscope.evaluation.intervals import Bootstrap
 from dermoscope.evaluation.looks import AVERAGE, FIRST_LOOK, read_looks
 from dermoscope.evaluation.ranking import RankedScores
 from dermoscope.training.leaks import LEAK_CHECK_NAME
@@ -92,20 +92,16 @@ def with_a_double(report: Path, split: str) -> set[str]:
 
 def table(truth: Sequence[Record], said: dict[str, NDArray[np.float64]]) -> dict[str, dict[str, list[float]]]:
     """Every answer: printed, and as numbers."""
-    labels = np.array([[record.diagnosis == code for code in PARTS.values()] for record in truth])
+    labels = labels_of(truth)
     drawn = Bootstrap([record.group_id for record in truth])
-
-    def mean_auc(of: NDArray[np.float64]) -> Callable[[Weights], float]:
-        ranked = [RankedScores(labels[:, k], of[:, k]) for k in range(len(PARTS))]
-        return lambda weights: float(np.mean([one.areas(weights).auc for one in ranked]))
-
     print(
         f"\n{len(truth)} images\n\n| who answers | mean AUC | melanoma, keratosis | beside the bundle |\n|{'---|' * 4}"
     )
     numbers: dict[str, dict[str, list[float]]] = {}
     for name, of in said.items():
-        value = drawn.estimate(mean_auc(of))
-        gain = drawn.paired(mean_auc(of), mean_auc(said[BUNDLE]))
+        area = mean_auc(labels, of)
+        value = drawn.estimate(area)
+        gain = drawn.paired(area, mean_auc(labels, said[BUNDLE]))
         parts = [RankedScores(labels[:, k], of[:, k]).areas(np.ones(len(truth))).auc for k in range(len(PARTS))]
         print(
             f"| {name} | {shown(value)} | {', '.join(f'{p:.3f}' for p in parts)} | {shown(gain, '+.3f')} |", flush=True
