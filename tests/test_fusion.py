@@ -156,6 +156,31 @@ def test_evidence_is_what_the_logits_are_made_of(folder: Path) -> None:
     assert found.evidence.mean() * 16 == pytest.approx(expected, rel=0.02)
 
 
+def test_evidence_is_the_mean_over_all_networks(folder: Path) -> None:
+    """One sees the whole image, one the lesion alone, which lies on the right."""
+    copy = folder.parent / "two-networks"
+    shutil.copytree(folder, copy)
+    whole, near = NETWORK, {**NETWORK, "name": "near", "crops": {"names": ["tight"]}}
+    write_modes(
+        copy,
+        whole=mode(["colours"], networks=[whole]),
+        near=mode(["near"], networks=[near], crops=["tight"]),
+        all=mode(["colours", "near"], networks=[whole, near]),
+    )
+    mask = np.zeros((96, 96), np.bool_)
+    mask[30:60, 60:90] = True
+    found = {
+        name: fusion(copy, name).answer(half_red(), mask, dict.fromkeys(CODES, 1 / 7)).evidence
+        for name in ("whole", "near", "all")
+    }
+    assert found["whole"] is not None
+    assert found["near"] is not None
+    assert found["all"] is not None
+    assert np.abs(found["near"]).max() > 0
+    assert not np.allclose(found["all"], found["whole"])
+    np.testing.assert_allclose(found["all"], (found["whole"] + found["near"]) / 2, atol=1e-6)
+
+
 @pytest.mark.parametrize("orientations", [1, 4])
 @pytest.mark.parametrize(("view", "width"), [("full", 96), ("whole", 140)])
 def test_a_network_looks_again_where_its_own_map_is_high(
@@ -220,6 +245,23 @@ def test_everything_follows_from_one_distribution(both: Analyzer) -> None:
         assert found.p_melanoma == pytest.approx(found.diagnosis["MEL"])
         assert found.group == pytest.approx(taxonomy.group_probabilities(found.diagnosis))
         assert found.mode == "both"
+
+
+def test_the_answer_is_in_its_prediction_set_however_rare_it_is(folder: Path) -> None:
+    """At the frequencies of the mode the nevus is likelier; were all equally frequent, it is the melanoma."""
+    copy = folder.parent / "sets"
+    shutil.copytree(folder, copy)
+    shares = [0.05, 0.7, *[0.05] * 5]
+    part = {"method": "lac", "coverage": 0.9, "thresholds": [0.6] * 7, "class_conditional": False, "images": [10] * 7}
+    write_modes(copy, alone=mode(["colours"], frequencies=shares, conformal=part))
+    rgb = half_red()
+    rgb[:, :40] = (255, 0, 0)
+    rgb[:, 40:] = (0, 0, 255)
+    found = dermoscope.load(copy).analyze(rgb).analysis
+    weighted = {code: found.diagnosis[code] * share for code, share in zip(CODES, shares, strict=True)}
+    assert (found.top_diagnosis, max(weighted, key=weighted.__getitem__)) == ("MEL", "NV")
+    assert found.prediction_set
+    assert found.prediction_set.codes[0] == "MEL"
 
 
 def test_the_heads_may_be_the_only_member(folder: Path, both: Analyzer) -> None:

@@ -119,7 +119,7 @@ class AnswerModel:
             group=taxonomy.group_probabilities(diagnosis),
             malignancy=_malignancy(risk, mode.malignancy_definition, mode.malignancy_point),
             p_melanoma=fused.probabilities.get("MEL", 0.0),
-            prediction_set=prediction_set(mode.fusion.classes, mode.conformal, fused.probabilities),
+            prediction_set=prediction_set(mode.fusion.classes, mode.conformal, diagnosis),
             disagreement=fused.disagreement,
             certainty=max(fused.probabilities.values()),
             rules=mode.abstention,

@@ -28,8 +28,8 @@ class FusedAnswer:
         probabilities: Of each diagnosis at the frequencies of the mode; they sum to one.
         members: `[M, C, K]`, what each member says about each crop, in the order of the fusion.
         disagreement: How far members and crops are apart, 0 to 1; see `member_disagreement`.
-        evidence: `[h, w]` over the whole image: what each cell adds to the log-odds of malignancy, zero outside of what
-            the network saw; none without a network.
+        evidence: `[h, w]` over the whole image: what each cell adds to the log-odds of malignancy, the mean over the
+            networks, zero outside of what they saw; none without a network.
     """
 
     probabilities: Mapping[str, float]
@@ -93,7 +93,8 @@ class FusionModel:
         members = np.stack([np.broadcast_to(one, (len(fusion.crops), len(fusion.classes))) for one in said])
         fused = self._ensemble.combine(members[:, :, None])[0]
         apart = member_disagreement(members)
-        evidence = _evidence(next(iter(seen.values())), self._malignant, (height, width)) if seen else None
+        maps = [_evidence(one, self._malignant, (height, width)) for one in seen.values()]
+        evidence = np.mean(maps, axis=0, dtype=np.float32) if maps else None
         return FusedAnswer(dict(zip(fusion.classes, fused.tolist(), strict=True)), members, float(apart), evidence)
 
     def at_equal_frequencies(self, probabilities: Mapping[str, float]) -> dict[str, float]:

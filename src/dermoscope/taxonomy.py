@@ -230,6 +230,18 @@ def group_of(code: str) -> str:
     return GROUP_OF[code]
 
 
+def group_shares(code: str) -> Mapping[str, float]:
+    """How a diagnosis code is shared by lesion groups.
+
+    Args:
+        code: Of a diagnosis.
+
+    Returns:
+        Group to share; they sum to 1. Two groups for `AKIEC`, see `AKIEC_GROUPS`; empty for a code without a group.
+    """
+    return AKIEC_GROUPS if code == "AKIEC" else {GROUP_OF[code]: 1.0} if code in GROUP_OF else {}
+
+
 def group_probabilities(diagnosis: Mapping[str, float]) -> dict[str, float]:
     """Probability of each lesion group, from that of each diagnosis.
 
@@ -244,8 +256,7 @@ def group_probabilities(diagnosis: Mapping[str, float]) -> dict[str, float]:
     """
     found = dict.fromkeys(GROUPS, 0.0)
     for code, probability in diagnosis.items():
-        shares = AKIEC_GROUPS if code == "AKIEC" else {GROUP_OF[code]: 1.0} if code in GROUP_OF else {}
-        for group, share in shares.items():
+        for group, share in group_shares(code).items():
             found[group] += share * probability
     total = sum(found.values())
     return {group: value / total for group, value in found.items()} if total else found

@@ -1,95 +1,101 @@
-"""How often the shipped model contradicts itself, and how often its evidence lies beside the lesion.
+"""How far the answers of a mode agree with each other, and whether its evidence lies on the lesion.
 
-    DERMOSCOPE_DATA=/path/to/data python studies/flagship/coherence.py --images 200 --out runs/coherence
+    python studies/flagship/coherence.py --run runs/flagship --mode best --json studies/flagship/coherence.json
 
-Analyses validation images of HAM10000 and full frames of ISIC 2018 with the bundle inside the package, in float32.
-Counts, among answered images, how often the most probable group is not that of the most probable diagnosis (`AKIEC`
-fits two), and how often the malignancy flag and the most probable diagnosis disagree; the latter must happen, because
-the flag is set at high sensitivity and the diagnosis speaks of equally frequent classes. Then quantiles of the
-disagreement between the heads and of the share of evidence on the lesion, and how often there is a warning.
+Reads what `evaluate.py` has asked about the held-out images (or asks, and resumes). Among answered images: whether
+diagnosis, group and prediction set contradict each other, which must not happen, and how often flag and diagnosis part,
+which must: the flag is set at a high sensitivity, at a risk of a few per cent, and the diagnosis speaks of equally
+frequent diagnoses. Then, where there is an outline, the share of the evidence for malignancy that lies on the lesion,
+and how often there is a warning. Shares have 95 % intervals over lesions.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
-import os
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from answers import Pair, ask
+from evaluate import among
 
 from dermoscope import taxonomy
-from dermoscope.abstention import group_disagreement
 from dermoscope.analysis import Analysis
 from dermoscope.analyzer import load_analyzer
+from dermoscope.data.manifest import read_manifest
+from dermoscope.evaluation.intervals import Estimate
 
-QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+QUARTILES = (0.25, 0.5, 0.75)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--images", type=int, default=200, help="of each source, drawn with a fixed seed")
-    parser.add_argument("--out", type=Path, default=Path("runs/coherence"))
+    parser.add_argument("--run", type=Path, default=Path("runs/flagship"))
+    parser.add_argument("--bundle", type=Path, help="by default the one inside the package")
+    parser.add_argument("--mode", help="by default its first")
+    parser.add_argument("--json", type=Path, help="a file that the numbers are added to")
     arguments = parser.parse_args()
-    data = Path(os.environ["DERMOSCOPE_DATA"])
-    analyzer = load_analyzer(precision="float32")
-    result = {}
-    for source, paths in {"HAM10000": ham10000(data), "ISIC2018": isic2018(data)}.items():
-        order = np.random.default_rng(0).permutation(len(paths))[: arguments.images]
-        found = [analyzer.analyze(paths[number], evidence=True).analysis for number in order]
-        result[source] = summary([each for each in found if not each.abstained])
-        for name, value in result[source].items():
-            print(f"| {source} | {name} | {value} |", flush=True)
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    (arguments.out / "coherence.json").write_text(json.dumps(result, indent=2) + "\n")
+    analyzer = load_analyzer(arguments.bundle, mode=arguments.mode, streams=2)
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for data in ("ham10000", "isic2017"):
+        records = list(read_manifest(arguments.run / f"test-{data}.csv"))
+        pairs = ask(records, arguments.run / f"test-{data}-{analyzer.mode}", analyzer)
+        print(f"\n{data}, {len(pairs):,} images, mode {analyzer.mode}\n\n| what | value |\n| --- | --- |")
+        found[data] = {}
+        for what, share in shares(pairs).items():
+            print(f"| {what} | {share.value:.3f} ({share.low:.3f} to {share.high:.3f}) of {share.n:,} |", flush=True)
+            found[data][what] = {"value": share.value, "low": share.low, "high": share.high, "n": share.n}
+        inside = [
+            one.evidence.share_inside for _, one in pairs if one.evidence and one.evidence.share_inside is not None
+        ]
+        quartiles = dict(zip(("low", "value", "high"), np.quantile(inside, QUARTILES).tolist(), strict=True))
+        print(
+            "| share of the evidence on the lesion, median and quartiles |",
+            *(f"{q:.2f}" for q in quartiles.values()),
+            "|",
+        )
+        found[data]["share of the evidence on the lesion, median and quartiles"] = {**quartiles, "n": len(inside)}
+    if arguments.json:
+        kept = json.loads(arguments.json.read_text()) if arguments.json.exists() else {}
+        kept[analyzer.mode] = {
+            data: {what: {name: round(v, 4) for name, v in of.items()} for what, of in table.items()}
+            for data, table in found.items()
+        }
+        arguments.json.write_text(f"{json.dumps(kept, indent=1)}\n")
 
 
-def ham10000(data: Path) -> list[Path]:
-    with (data / "splits" / "ham10000_cls.csv").open(newline="") as stream:
-        chosen = {row["image"] for row in csv.DictReader(stream) if row["split"] == "val"}
-    return sorted(path for path in (data / "HAM10000").glob("*_part_*/*.jpg") if path.stem in chosen)
-
-
-def isic2018(data: Path) -> list[Path]:
-    with (data / "splits" / "isic2018_task1_seg.csv").open(newline="") as stream:
-        chosen = {row["image"] for row in csv.DictReader(stream) if row["split"] != "test"}
-    return sorted(path for path in (data / "ISIC2018_256").glob("*/*.jpg") if path.stem in chosen)
-
-
-def summary(answered: list[Analysis]) -> Mapping[str, object]:
-    flagged = np.array([bool(each.malignancy and each.malignancy.flagged) for each in answered])
-    malignant = np.array([top_is_malignant(each) for each in answered])
-    evidence = [each.evidence for each in answered if each.evidence and each.evidence.share_inside is not None]
-    apart = [group_disagreement(each.group, each.diagnosis) for each in answered]
-    return {
-        "answered": len(answered),
-        "top group is not the group of the top diagnosis": round(float(np.mean([is_apart(a) for a in answered])), 3),
-        "flagged, top diagnosis benign": round(float((flagged & ~malignant).mean()), 3),
-        "not flagged, top diagnosis malignant": round(float((~flagged & malignant).mean()), 3),
-        "disagreement of the heads, quantiles": np.quantile(apart, QUANTILES).round(3).tolist(),
-        "with mask and evidence": len(evidence),
-        "share of evidence inside, quantiles": np.quantile([e.share_inside for e in evidence], QUANTILES)
-        .round(3)
-        .tolist(),
-        "peak of evidence inside": round(float(np.mean([bool(e.peak_inside) for e in evidence])), 3),
-        "warned": round(float(np.mean([bool(e.warning) for e in evidence])), 3),
-        "flagged": int(flagged.sum()),
-        "warnings": sorted({e.warning.split(", ", 1)[1] for e in evidence if e.warning}),
+def shares(pairs: list[Pair]) -> dict[str, Estimate]:
+    """What is counted, as shares of the images that it can be said of."""
+    groups = [record.group_id for record, _ in pairs]
+    answered = np.array([not one.abstained for _, one in pairs])
+    placed = np.array([bool(one.evidence and one.evidence.share_inside is not None) for _, one in pairs])
+    flagged = np.array([bool(one.malignancy and one.malignancy.flagged) for _, one in pairs])
+    counted = {
+        "the diagnosis is not in its prediction set": (answered, [not in_its_set(one) for _, one in pairs]),
+        "the group is not one of the diagnosis": (answered, [not in_its_group(one) for _, one in pairs]),
+        "flagged, diagnosis benign": (answered & flagged, [not is_malignant(one) for _, one in pairs]),
+        "not flagged, diagnosis malignant": (answered & ~flagged, [is_malignant(one) for _, one in pairs]),
+        "strongest evidence on the lesion": (
+            placed,
+            [bool(one.evidence and one.evidence.peak_inside) for _, one in pairs],
+        ),
+        "warned that the evidence lies beside the lesion": (
+            placed,
+            [bool(one.evidence and one.evidence.warning) for _, one in pairs],
+        ),
     }
+    return {what: among(rows, np.array(yes), groups) for what, (rows, yes) in counted.items()}
 
 
-def is_apart(analysis: Analysis) -> bool:
-    groups = (
-        taxonomy.AKIEC_GROUPS
-        if analysis.top_diagnosis == "AKIEC"
-        else {taxonomy.GROUP_OF[analysis.top_diagnosis or ""]}
-    )
-    return analysis.top_group not in groups
+def in_its_set(analysis: Analysis) -> bool:
+    return analysis.prediction_set is None or analysis.top_diagnosis in analysis.prediction_set.codes
 
 
-def top_is_malignant(analysis: Analysis) -> bool:
+def in_its_group(analysis: Analysis) -> bool:
+    return analysis.top_group in taxonomy.group_shares(analysis.top_diagnosis or "")
+
+
+def is_malignant(analysis: Analysis) -> bool:
     definition = taxonomy.malignancy_definition(analysis.malignancy.definition if analysis.malignancy else "graz")
     return analysis.top_diagnosis in definition.malignant
 

@@ -7,6 +7,7 @@ Runs the batch over `test-ham10000.csv` and `test-isic2017.csv` as a user would 
 `finish.py` puts the numbers into the bundle. Every number has a 95 % interval over lesions. Malignancy is the bundle's
 definition; in ISIC 2017, which names melanoma, seborrheic keratosis and nevus alone, melanoma is all of it. Images are
 answered with their most probable diagnosis in a world of equally frequent diagnoses, as balanced accuracy asks for.
+The risk is told of every image, and so are AUC and calibration; what is withheld is told beside.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from dermoscope.data.manifest import read_manifest
 from dermoscope.evaluation.calibration import expected_calibration_error
 from dermoscope.evaluation.intervals import Estimate, grouped_bootstrap
 from dermoscope.evaluation.subgroups import AGE_BANDS, UNKNOWN, age_band, subgroup_rows
+from dermoscope.taxonomy import HAM10000_CODES
 from dermoscope.training.tasks import DEFAULT_TASKS, TASKS
 
 WITHHELD = 0.2
@@ -46,7 +48,7 @@ def main() -> None:
     if mode is None:
         raise SystemExit("this bundle has no modes")
     found: dict[str, dict[str, dict[str, float]]] = {}
-    measures = {"ham10000": lambda pairs: ham10000(pairs, mode), "isic2017": isic2017}
+    measures = {"ham10000": lambda pairs: ham10000(pairs, mode), "isic2017": lambda pairs: isic2017(pairs, mode)}
     for data, measure in measures.items():
         records = list(read_manifest(arguments.run / f"test-{data}.csv"))
         pairs = ask(records, arguments.run / f"test-{data}-{name}", analyzer)
@@ -75,19 +77,15 @@ def ham10000(pairs: list[Pair], mode: ModePart) -> list[tuple[str, Estimate]]:
         ("balanced accuracy, seven diagnoses", grouped_bootstrap(seen.balanced, groups)),
         ("gain of it where the least certain fifth is withheld", grouped_bootstrap(gain, groups)),
         *risks(pairs, labels == task.classes.index("MEL"), groups),
+        *withholding(pairs, groups),
     ]
-    sets = [one.prediction_set.codes if one.prediction_set else None for _, one in pairs]
-    if all(one is not None for one in sets):
-        held = np.array([task.classes[label] in (one or ()) for label, one in zip(labels.tolist(), sets, strict=True)])
-        sizes = np.array([len(one or ()) for one in sets], np.float64)
-        table.append(("prediction sets with the true diagnosis", grouped_bootstrap(mean(held), groups)))
-        table.append(("diagnoses in a prediction set", grouped_bootstrap(mean(sizes), groups)))
-    withheld = np.array([one.abstained for _, one in pairs])
-    table.append(("answers withheld", grouped_bootstrap(mean(withheld), groups)))
-    return table
+    codes = [task.classes[label] for label in labels.tolist()]
+    recalls = of_each(codes, seen.right, groups)
+    table += [(f"recall, {code}", recall) for code, recall in recalls.items()]
+    return [*table, *sets(pairs, codes, groups), *further_points(pairs, mode)]
 
 
-def isic2017(pairs: list[Pair]) -> list[tuple[str, Estimate]]:
+def isic2017(pairs: list[Pair], mode: ModePart) -> list[tuple[str, Estimate]]:
     """Melanoma, seborrheic keratosis, nevus: ranked by two probabilities, as in that challenge.
 
     Melanoma is ranked by its odds, were all equally frequent, and by `p_melanoma`, its part of the risk.
@@ -106,6 +104,9 @@ def isic2017(pairs: list[Pair]) -> list[tuple[str, Estimate]]:
         ("mean AUC, melanoma by p_melanoma", grouped_bootstrap(mean_auc({**scores, "MEL": p_melanoma}), groups)),
         *[(f"AUC, {c}", grouped_bootstrap(auc(truth == c, scores[c]), groups)) for c in task.ranked],
         *risks(pairs, truth == "MEL", groups),
+        *withholding(pairs, groups),
+        *sets(pairs, truth.tolist(), groups),
+        *further_points(pairs, mode),
     ]
 
 
@@ -118,8 +119,6 @@ def risks(pairs: list[Pair], melanoma: NDArray[np.bool_], groups: list[str]) -> 
     flagged = np.array([one.flagged for one in answers])
     p_melanoma = np.array([one.p_melanoma or 0.0 for _, one in pairs])
     definition = answers[0].definition
-    own = [group for group, is_in in zip(groups, malignant.tolist(), strict=True) if is_in]
-    others = [group for group, is_in in zip(groups, malignant.tolist(), strict=True) if not is_in]
 
     def error(rows: NDArray[np.intp]) -> float:
         return expected_calibration_error(malignant[rows], risk[rows])
@@ -130,9 +129,84 @@ def risks(pairs: list[Pair], melanoma: NDArray[np.bool_], groups: list[str]) -> 
         ("expected calibration error, malignancy", grouped_bootstrap(error, groups)),
         ("the same of a risk without any error", error_by_chance(risk)),
         ("mean risk minus share of malignant", grouped_bootstrap(mean(risk - malignant), groups)),
-        ("sensitivity at the operating point", grouped_bootstrap(mean(flagged[malignant]), own)),
-        ("specificity at the operating point", grouped_bootstrap(mean(~flagged[~malignant]), others)),
+        ("sensitivity at the operating point", among(malignant, flagged, groups)),
+        ("specificity at the operating point", among(~malignant, ~flagged, groups)),
     ]
+
+
+def withholding(pairs: list[Pair], groups: list[str]) -> list[tuple[str, Estimate]]:
+    """Who gets no answer, and what the flags are worth for those who do."""
+    malignant, flagged, withheld = malignancy_flags(pairs)
+    return [
+        ("answers withheld", grouped_bootstrap(mean(withheld), groups)),
+        ("of malignant images, withheld", among(malignant, withheld, groups)),
+        ("of malignant images, flagged or withheld", among(malignant, flagged | withheld, groups)),
+        ("sensitivity among answered images", among(malignant & ~withheld, flagged, groups)),
+        ("specificity among answered images", among(~malignant & ~withheld, ~flagged, groups)),
+    ]
+
+
+def malignancy_flags(pairs: list[Pair]) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Truth, flag and whether the answer is withheld, `[N]` each."""
+    task = DEFAULT_TASKS["malignancy"]
+    rows = [
+        (task.label(record) == 1, bool(one.malignancy and one.malignancy.flagged), one.abstained)
+        for record, one in pairs
+    ]
+    malignant, flagged, withheld = np.array(rows).T
+    return malignant, flagged, withheld
+
+
+def sets(pairs: list[Pair], codes: list[str], groups: list[str]) -> list[tuple[str, Estimate]]:
+    """How often the prediction set holds the true diagnosis, for all and for each, and how large it is."""
+    found = [one.prediction_set.codes for _, one in pairs if one.prediction_set]
+    if len(found) < len(pairs):
+        return []
+    held = np.array([code in one for code, one in zip(codes, found, strict=True)])
+    return [
+        ("prediction sets with the true diagnosis", grouped_bootstrap(mean(held), groups)),
+        ("diagnoses in a prediction set", grouped_bootstrap(mean(np.array([len(one) for one in found])), groups)),
+        *[
+            (f"prediction sets with the true diagnosis, {code}", of)
+            for code, of in of_each(codes, held, groups).items()
+        ],
+    ]
+
+
+def further_points(pairs: list[Pair], mode: ModePart) -> list[tuple[str, Estimate]]:
+    """Sensitivity and specificity at every operating point of the mode: what was promised of it, on other images."""
+    task = DEFAULT_TASKS["malignancy"]
+    groups = [record.group_id for record, _ in pairs]
+    scores = {
+        "malignancy": (
+            np.array([task.label(record) == 1 for record, _ in pairs]),
+            np.array([one.malignancy.probability if one.malignancy else 0.0 for _, one in pairs]),
+        ),
+        "melanoma": (
+            np.array([record.diagnosis == "MEL" for record, _ in pairs]),
+            np.array([one.p_melanoma or 0.0 for _, one in pairs]),
+        ),
+    }
+    table = []
+    for name, point in mode.points.items():
+        positive, score = scores[name.split()[0].rstrip(",")]
+        flagged = score >= point.threshold
+        table.append((f"sensitivity at the point '{name}'", among(positive, flagged, groups)))
+        table.append((f"specificity at the point '{name}'", among(~positive, ~flagged, groups)))
+    return table
+
+
+def of_each(codes: list[str], yes: NDArray[np.bool_], groups: list[str]) -> dict[str, Estimate]:
+    """A share among the images of each diagnosis."""
+    truth = np.array(codes)
+    return {code: among(truth == code, yes, groups) for code in HAM10000_CODES if (truth == code).any()}
+
+
+def among(rows: NDArray[np.bool_], yes: NDArray[np.bool_], groups: list[str]) -> Estimate:
+    """A share of some of the images."""
+    return grouped_bootstrap(
+        mean(yes[rows]), [group for group, is_in in zip(groups, rows.tolist(), strict=True) if is_in]
+    )
 
 
 def error_by_chance(risk: NDArray[np.float64]) -> Estimate:

@@ -31,6 +31,8 @@ from dermoscope.data.manifest import Record, read_manifest
 from dermoscope.evaluation.calibration import expected_calibration_error
 from dermoscope.evaluation.intervals import Estimate, grouped_bootstrap
 from dermoscope.images import decode, read_mask
+from dermoscope.training.augmentation.overlays import ink
+from dermoscope.training.recipes.augmentation import InkPart
 from dermoscope.training.tasks import DEFAULT_TASKS
 
 RGB = NDArray[np.uint8]
@@ -65,6 +67,11 @@ def noisy(rgb: RGB) -> RGB:
     return np.uint8(np.clip(rgb + grain, 0, 255))
 
 
+def inked(rgb: RGB) -> RGB:
+    """A ruler or strokes of a marker, always the same ones on an image of the same size."""
+    return np.asarray(ink(rgb, InkPart(), np.random.default_rng(rgb.shape[0])), np.uint8)
+
+
 def framed(rgb: RGB) -> RGB:
     height, width = rgb.shape[:2]
     y, x = np.ogrid[:height, :width]
@@ -82,19 +89,21 @@ CHANGES: dict[str, Callable[[RGB], RGB]] = {
     "noise": noisy,
     "240 x 180 pixels": small,
     "JPEG, quality 15": jpeg,
+    "ruler or ink": inked,
     "round black frame": framed,
 }
 
 
 @dataclass(frozen=True, eq=False)
 class Said:
-    """Of N images: risk, whether flagged, Dice with the true outline, refused by the gate, withheld; `[N]` each."""
+    """Of N images: risk, whether flagged, Dice with the true outline, refused, withheld, warned; `[N]` each."""
 
     risk: NDArray[np.float64]
     flagged: NDArray[np.bool_]
     dice: NDArray[np.float64]
     refused: NDArray[np.bool_]
     withheld: NDArray[np.bool_]
+    warned: NDArray[np.bool_]
 
 
 def main() -> None:
@@ -134,7 +143,7 @@ def main() -> None:
 def answers(records: list[Record], analyzer: Analyzer, change: Callable[[RGB], RGB], name: str) -> Said:
     """What is said of the images after a change."""
 
-    def ask(record: Record) -> tuple[float, bool, float, bool, bool]:
+    def ask(record: Record) -> tuple[float, bool, float, bool, bool, bool]:
         assert record.mask_path
         outcome = analyzer.analyze(change(np.asarray(decode(record.path).rgb)))
         one, mask = outcome.analysis, outcome.mask
@@ -145,7 +154,8 @@ def answers(records: list[Record], analyzer: Analyzer, change: Callable[[RGB], R
         overlap = 2 * (drawn & truth).sum() / max(drawn.sum() + truth.sum(), 1)
         assert one.malignancy
         refused = one.gate is not None and not one.gate.is_skin
-        return one.malignancy.probability, one.malignancy.flagged, float(overlap), refused, one.abstained
+        warned = bool(one.evidence and one.evidence.warning)
+        return one.malignancy.probability, one.malignancy.flagged, float(overlap), refused, one.abstained, warned
 
     with ThreadPoolExecutor(2) as pool:
         rows = list(tqdm(pool.map(ask, records), name, len(records), leave=False))
@@ -173,6 +183,7 @@ def compared(said: Said, before: Said, malignant: NDArray[np.bool_], groups: lis
         "Dice, difference": grouped_bootstrap(mean((said.dice - before.dice)[drawn]), drawn_groups),
         "refused": grouped_bootstrap(mean(said.refused), groups),
         "withheld": grouped_bootstrap(mean(said.withheld), groups),
+        "warned of the evidence": grouped_bootstrap(mean(said.warned), groups),
     }
 
 

@@ -165,9 +165,14 @@ def fit_mode(
 
 
 def _sets(said: MemberAnswers, probabilities: NDArray[np.float64]) -> conformal.ConformalSets:
-    """Calibrated on one image a lesion, as the promise needs images that do not depend on each other."""
+    """Calibrated on one image a lesion, as the promise needs images that do not depend on each other.
+
+    In the world of the answer, where all diagnoses are equally frequent: the most probable one is in the set then, and
+    the promise is kept for every diagnosis, not for the frequent ones at the cost of the others.
+    """
     _, first = np.unique(said.groups, return_index=True)
-    return conformal.fit(said.labels[first], probabilities[first], COVERAGE)
+    odds = probabilities[first] / np.bincount(said.labels)
+    return conformal.fit(said.labels[first], odds / odds.sum(axis=1, keepdims=True), COVERAGE)
 
 
 def _most_disagreement(said: NDArray[np.float64]) -> float | None:

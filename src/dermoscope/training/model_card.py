@@ -141,7 +141,10 @@ def _modes(description: BundleDescription) -> str:
         lines += [f"  Flags from a risk of {mode.malignancy_point.threshold:.4f} on: {mode.malignancy_point.meaning}."]
         lines += [f"  {point}: {found.threshold:.4f}." for point, found in mode.points.items()]
         if mode.conformal:
-            lines += [f"  Prediction sets hold the true diagnosis in {mode.conformal.coverage:.0%} of such images."]
+            lines += [
+                f"  Prediction sets are to hold the true diagnosis in {mode.conformal.coverage:.0%} of such images;",
+                "  how often they do, by diagnosis, stands below.",
+            ]
         if mode.abstention and mode.abstention.least_certainty:
             least = mode.abstention.least_certainty
             lines += [f"  It withholds the answer where no diagnosis has a probability of at least {least:.2f}."]
