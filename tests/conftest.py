@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import dermoscope
 from tests.watch import REPOSITORY, Watched, run_watched
 
 if "PYTEST_XDIST_WORKER" in os.environ:
@@ -21,6 +22,12 @@ def watched_analyze(tmp_path_factory: pytest.TempPathFactory) -> Watched:
     program = "import sys; from dermoscope.cli import main; sys.exit(main())"
     arguments = ["analyze", *map(str, images), "--out", "results"]
     return run_watched(["-c", program, *arguments], tmp_path_factory.mktemp("watched"))
+
+
+@pytest.fixture(scope="session")
+def fast_analyzer() -> dermoscope.Analyzer:
+    """The mode of the shipped model that looks once."""
+    return dermoscope.load("fast")
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -21,9 +22,11 @@ from dermoscope.abstention import NOT_SKIN_REASON
 from dermoscope.analysis import Analysis
 from dermoscope.analyzer import Analyzer, Outcome, load_analyzer
 from dermoscope.bundle import Bundle
+from dermoscope.bundle_shelf import MODES
 from dermoscope.engine import EngineError
 from dermoscope.images import ImageError
 from dermoscope.model_folder import BundleError, write_sums
+from tests.dicom_files import dicom_data_set, saved
 from tests.watch import REPOSITORY
 
 IMAGES = sorted((REPOSITORY / "examples" / "images").iterdir())
@@ -126,6 +129,60 @@ def test_a_known_spacing_gives_millimetres(analyzer: Analyzer) -> None:
     assert found
     assert found.diameter_mm == pytest.approx(0.02 * found.diameter_px)
     assert found.spacing_mm == (0.02, 0.02)
+
+
+def test_the_spacing_of_the_file_counts(fast_analyzer: Analyzer) -> None:
+    scan = dicom_data_set(rgb_of(ONE))
+    scan.PixelSpacing = [0.03, 0.05]
+    measured = fast_analyzer.analyze(saved(scan), spacing_mm=(0.02, 0.02)).analysis.measures
+    assert measured
+    assert measured.spacing_mm == (0.03, 0.05)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_name_of_a_mode_stands_for_the_shipped_bundle(
+    mode: str, fast_analyzer: Analyzer, analyzer: Analyzer
+) -> None:
+    loaded = {"fast": fast_analyzer, "best": load_analyzer("best", precision="float32", threads=1)}[mode]
+    assert (loaded.mode, loaded.describe()["mode"]) == (mode, mode)
+    assert loaded.bundle.fingerprint == Bundle.default().fingerprint
+    answers = loaded.analyze(ONE).analysis
+    assert answers.mode == mode
+    assert (answers.diagnosis == pytest.approx(analyzer.analyze(ONE).analysis.diagnosis)) == (mode == analyzer.mode)
+
+
+def test_a_bundle_may_be_loaded_already(monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped = Bundle.default()
+    bundle = Bundle(shipped.folder, shipped.description, "0123456789abcdef")
+    monkeypatch.setattr(Bundle, "load", None)
+    loaded = load_analyzer(bundle, mode="fast", threads=1)
+    assert loaded.bundle is bundle
+    assert loaded.mode == "fast"
+    assert loaded.analyze(ONE).analysis.bundle == "0123456789abcdef"
+
+
+def test_an_operating_point_decides_what_is_flagged(fast_analyzer: Analyzer) -> None:
+    _, mode = fast_analyzer.bundle.mode("fast")
+    assert mode
+    (name, point), *_ = mode.malignancy_points.items()
+    risk = fast_analyzer.analyze(ONE).analysis.malignancy
+    assert risk
+    # So that the one image is flagged at the mode's own point and not at the other.
+    points = {name: point.model_copy(update={"threshold": min(1.0, risk.probability + 0.01)})}
+    own = point.model_copy(update={"threshold": risk.probability / 2})
+    modes = {"fast": mode.model_copy(update={"malignancy_point": own, "points": points})}
+    shipped = fast_analyzer.bundle
+    bundle = Bundle(shipped.folder, shipped.description.model_copy(update={"modes": modes}), shipped.fingerprint)
+    for chosen, flagged, threshold in ((None, True, own.threshold), (name, False, points[name].threshold)):
+        analyzer = load_analyzer(bundle, operating_point=chosen)
+        assert analyzer.settings["operating_point"] == chosen
+        said = analyzer.analyze(ONE).analysis.malignancy
+        assert said
+        assert said.probability == pytest.approx(risk.probability, abs=1e-3)
+        assert (said.flagged, said.threshold) == (flagged, threshold)
+        assert said.operating_point == point.meaning
+    with pytest.raises(BundleError, match=f"it has: {re.escape(name)}"):
+        load_analyzer(bundle, operating_point="sensitivity 0.80")
 
 
 def test_skin_without_a_lesion_gets_answers_and_no_mask(outcomes: dict[Path, Outcome]) -> None:

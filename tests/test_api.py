@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import dermoscope
 from dermoscope import api
-from dermoscope.analyzer import load_analyzer
-from dermoscope.images import ImageError
+from dermoscope.analyzer import load_analyzer, settings_of
+from dermoscope.batch import BatchUsageError
+from dermoscope.cli import main
+from dermoscope.images import MAX_PIXELS, ImageError
 from dermoscope.model_folder import BundleError
 from dermoscope.segment.user_prompts import PromptError
+from tests.batch.fake_analyzer import FakeAnalyzer, write_images
 from tests.watch import REPOSITORY
 
 IMAGE = REPOSITORY / "examples" / "images" / "synthetic_pigment_network_light_skin.jpg"
@@ -29,12 +33,26 @@ def test_bytes_and_arrays_have_no_path() -> None:
         assert (found.image_id, found.path) == ("image", "")
 
 
-def test_the_bundle_is_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    loads: list[Path | None] = []
+def test_mode_operating_point_and_scale_reach_the_analysis(fast_analyzer: dermoscope.Analyzer) -> None:
+    name = "malignancy (graz), sensitivity 0.90"
+    found = dermoscope.analyze(IMAGE, mode="fast", operating_point=name, mm_per_pixel=0.02)
+    _, mode = fast_analyzer.bundle.mode("fast")
+    assert mode
+    assert found.mode == "fast"
+    assert found.malignancy
+    assert found.malignancy.threshold == mode.points[name].threshold
+    assert found.measures
+    assert found.measures.diameter_mm == pytest.approx(0.02 * found.measures.diameter_px)
+    with pytest.raises(ValueError, match="mm_per_pixel must be between"):
+        dermoscope.analyze(IMAGE, mm_per_pixel=20)
 
-    def counted(bundle: Path | None) -> dermoscope.Analyzer:
-        loads.append(bundle)
-        return load_analyzer(bundle, engine="onnxruntime")
+
+def test_the_bundle_is_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    loads: list[dict[str, object]] = []
+
+    def counted(bundle: Path | None, **options: Any) -> dermoscope.Analyzer:
+        loads.append({"bundle": bundle, **options})
+        return load_analyzer(bundle, engine="onnxruntime", **options)
 
     monkeypatch.setattr(api, "load_analyzer", counted)
     api._loaded.cache_clear()
@@ -43,7 +61,55 @@ def test_the_bundle_is_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
         dermoscope.analyze(IMAGE)
     finally:
         api._loaded.cache_clear()
-    assert loads == [None]
+    assert loads == [{"bundle": None, "mode": None, "operating_point": None}]
+
+
+@pytest.fixture
+def loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A fake analyzer, which answers for whatever mode it is asked for."""
+
+    def load(bundle: Path | None, **options: Any) -> FakeAnalyzer:
+        settings = settings_of(
+            mode=options["mode"] or str(bundle or ""),
+            operating_point=options["operating_point"],
+            engine=options.get("engine"),
+            precision=options.get("precision", "auto"),
+            max_pixels=options.get("max_pixels", MAX_PIXELS),
+        )
+        return FakeAnalyzer(settings=settings)
+
+    monkeypatch.setattr(api, "load_analyzer", load)
+    monkeypatch.setattr("dermoscope.analyzer.load_analyzer", load)
+    monkeypatch.chdir(tmp_path)
+    write_images(Path("photos"), 1)
+
+
+@pytest.mark.usefixtures("loaded")
+@pytest.mark.parametrize(
+    ("options", "difference"),
+    [
+        ({"bundle": Path("fast")}, "option mode 'best', now 'fast'"),
+        ({"mode": "fast"}, "option mode 'best', now 'fast'"),
+        ({"mode": "best", "operating_point": "other"}, "option operating_point None, now 'other'"),
+        ({"mode": "best", "mm_per_pixel": 0.02}, "option mm_per_pixel None, now 0.02"),
+    ],
+)
+def test_answers_of_another_kind_are_not_mixed(options: dict[str, Any], difference: str) -> None:
+    assert dermoscope.analyze_batch(["photos"], "out", bundle=Path("best")).done == 1
+    with pytest.raises(BatchUsageError, match=difference):
+        dermoscope.analyze_batch(["photos"], "out", **options)
+    assert dermoscope.analyze_batch(["photos"], "out", mode="best").skipped == 1
+    assert dermoscope.analyze_batch(["photos"], "out", **options, overwrite=True).done == 1
+
+
+@pytest.mark.usefixtures("loaded")
+def test_the_command_line_goes_on_where_python_stopped() -> None:
+    options: dict[str, Any] = {"mode": "best", "operating_point": "other", "mm_per_pixel": 0.02}
+    assert dermoscope.analyze_batch(["photos"], "out", **options).done == 1
+    same = ["--mode", "best", "--operating-point", "other", "--mm-per-pixel", "0.02"]
+    assert main(["analyze", "photos", "--out", "out", *same]) == 0
+    assert main(["analyze", "photos", "--out", "out", *same[2:]]) == 2
+    assert dermoscope.analyze_batch(["photos"], "out", **options).skipped == 1
 
 
 def test_errors_are_those_of_the_analyzer(tmp_path: Path) -> None:

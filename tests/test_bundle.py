@@ -12,6 +12,7 @@ import pytest
 
 from dermoscope import taxonomy
 from dermoscope.bundle import Bundle
+from dermoscope.bundle_shelf import MODES
 from dermoscope.model_folder import SUMS, BundleError, fingerprint_of, write_sums
 
 DEFAULT = Bundle.default()
@@ -203,6 +204,43 @@ def test_a_description_says_what_holds_for_who_answers() -> None:
     assert described["mode"] == name
     assert described["malignant_share"] == pytest.approx(shares["MEL"] + shares["BCC"] + shares["AKIEC"])
     assert described["malignant_share"] != heads.describe()["malignant_share"]
+
+
+@pytest.mark.parametrize("mode", ["best", "fast"])
+def test_the_shipped_bundle_has_both_modes(mode: str) -> None:
+    assert tuple(DEFAULT.description.modes) == MODES[::-1]
+    name, part = DEFAULT.mode(mode)
+    assert name == mode
+    assert part
+    assert part.malignancy_point in part.malignancy_points.values()
+
+
+def test_another_operating_point_changes_the_threshold_of_one_mode_alone() -> None:
+    name = "malignancy (graz), sensitivity 0.90"
+    changed = DEFAULT.at_operating_point(name, "fast")
+    assert changed.fingerprint == DEFAULT.fingerprint
+    (_, before), (_, after) = DEFAULT.mode("fast"), changed.mode("fast")
+    assert before
+    assert after
+    assert after.malignancy_point == before.points[name]
+    assert after.malignancy_point.threshold > before.malignancy_point.threshold
+    assert after.model_copy(update={"malignancy_point": before.malignancy_point}) == before
+    assert changed.mode("best") == DEFAULT.mode("best")
+    assert changed.describe("fast")["modes"]["fast"]["malignancy_point"]["threshold"] == before.points[name].threshold
+    assert DEFAULT.at_operating_point(name).mode() != DEFAULT.mode(), "the first mode, where nobody names one"
+
+
+@pytest.mark.parametrize("name", ["sensitivity 0.80", "", "melanoma, sensitivity 0.90"])
+def test_an_unknown_operating_point_is_refused_with_those_there_are(name: str) -> None:
+    _, mode = DEFAULT.mode("fast")
+    assert mode
+    with pytest.raises(BundleError) as refused:
+        DEFAULT.at_operating_point(name, "fast")
+    known = str(refused.value).rpartition("it has: ")[2].split("; ")
+    assert known == ["malignancy (graz), sensitivity 0.90", "malignancy (graz), sensitivity 0.95"]
+    heads = Bundle(DEFAULT.folder, DEFAULT.description.model_copy(update={"modes": {}}), "")
+    with pytest.raises(BundleError, match="it has: none"):
+        heads.at_operating_point(name)
 
 
 def test_the_shipped_bundle_is_small() -> None:

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from dermoscope.abstention import reason_to_abstain
 from dermoscope.analysis import Analysis, LesionMask, MaskCandidate, Measures
 from dermoscope.answer import AnswerModel
-from dermoscope.bundle import Bundle
-from dermoscope.engine import EngineName, Precision
+from dermoscope.bundle import Bundle, named_bundle
+from dermoscope.engine import EngineName, Precision, available_engines
 from dermoscope.explanation import evidence_record
 from dermoscope.familiarity import FamiliarityModel
 from dermoscope.heads.evidence import occlusion_evidence
@@ -28,9 +28,6 @@ from dermoscope.measures import measure_lesion
 from dermoscope.open_image import MaskOptions, OpenImage
 from dermoscope.segment.automatic import AutomaticMask
 from dermoscope.segment.postprocess import FinishedMask, finish_mask
-
-MODES = ("fast", "best")
-"""Names that stand for a mode of the bundle inside the package, where a bundle is asked for."""
 
 Image = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -63,14 +60,19 @@ class Analyzer:
     Args:
         bundle: The model.
         mode: Which of its modes answers; the first if left out.
+        operating_point: Name of the mode's operating point that flags malignancy; its own if left out.
         engine: `openvino` or `onnxruntime`; by default the first one installed.
         precision: `auto` uses bfloat16 where the CPU has it; `float32` never does.
         threads: Threads for one image; 0 leaves it to the engine.
         streams: How many images may be computed at once.
         max_pixels: Files with more pixels are refused by their header.
 
+    Attributes:
+        bundle: The model, at that operating point.
+        settings: What decides the answers beside the bundle, as `run.json` records it.
+
     Raises:
-        BundleError: If it has no such mode.
+        BundleError: If it has no such mode or operating point.
         EngineError: If no engine can run the bundle's graphs.
 
     Example:
@@ -84,17 +86,27 @@ class Analyzer:
         bundle: Bundle,
         *,
         mode: str | None = None,
+        operating_point: str | None = None,
         engine: EngineName | None = None,
         precision: Precision = "auto",
         threads: int = 0,
         streams: int = 1,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
+        if operating_point is not None:
+            bundle = bundle.at_operating_point(operating_point, mode)
         self.bundle = bundle
         self._max_pixels = max_pixels
         self._model = MaskModel(bundle, engine=engine, precision=precision, threads=threads, streams=streams)
         self._distance = FamiliarityModel(bundle, engine=engine, threads=threads, streams=streams)
         self._answers = AnswerModel(bundle, mode, engine=engine, precision=precision, threads=threads, streams=streams)
+        self.settings = settings_of(
+            mode=self.mode,
+            operating_point=operating_point,
+            engine=engine,
+            precision=precision,
+            max_pixels=max_pixels,
+        )
 
     @property
     def mode(self) -> str:
@@ -127,8 +139,8 @@ class Analyzer:
             picture: Whether to draw image, outline and evidence; the record then has the evidence, too.
             evidence: Whether to look where the risk comes from, for 15 to 25 ms of processor time.
             keep_open: Whether to keep the image behind the encoder, for clicks and evidence.
-            spacing_mm: Distance between rows, then between columns, in millimetres, so that diameters have a unit; that
-                of the file, where it has one, if left out.
+            spacing_mm: Distance between rows, then between columns, in millimetres, so that diameters have a unit;
+                where the file has its own, that counts.
 
         Raises:
             ImageError: If the source cannot be read as an image.
@@ -136,7 +148,7 @@ class Analyzer:
         clock = Clock()
         with clock("decode"):
             image = decoded(source, self._max_pixels, frame)
-            if spacing_mm is not None:
+            if image.spacing_mm is None:
                 image = replace(image, spacing_mm=spacing_mm)
         with clock("quality"):
             small = working_copy(image.rgb)
@@ -257,20 +269,24 @@ class Analyzer:
 
 
 def load_analyzer(
-    bundle: str | Path | None = None,
+    bundle: str | Path | Bundle | None = None,
     *,
     mode: str | None = None,
+    operating_point: str | None = None,
     engine: EngineName | None = None,
     precision: Precision = "auto",
     threads: int = 0,
     streams: int = 1,
     max_pixels: int = MAX_PIXELS,
 ) -> Analyzer:
-    """An analyzer with the bundle in a folder, or with the one that ships inside the package.
+    """An analyzer with the bundle in a folder, with one that is loaded, or with the one that ships inside the package.
 
     Args:
-        bundle: The folder; or the name of a mode of the bundle inside the package, such as `fast`.
+        bundle: The folder; a name that one is kept under on this machine; the name of a mode of the one inside the
+            package, such as `fast`; or a bundle, such as `Bundle.from_pretrained("owner/name")`.
         mode: Which of its modes answers; the first if left out.
+        operating_point: Name of the mode's operating point that flags malignancy, such as
+            `malignancy (graz), sensitivity 0.90`; the mode's own if left out.
         engine: See `Analyzer`, as for all that follow.
         precision: See there.
         threads: See there.
@@ -278,20 +294,47 @@ def load_analyzer(
         max_pixels: See there.
 
     Raises:
-        BundleError: If the bundle is missing or damaged, or has no such mode.
+        BundleError: If the bundle is missing or damaged, or has no such mode or operating point.
         EngineError: If no engine can run it.
     """
-    if bundle is not None and mode is None and str(bundle) in MODES:
-        bundle, mode = None, str(bundle)
+    if not isinstance(bundle, Bundle):
+        bundle, mode = named_bundle(bundle, mode)
     return Analyzer(
-        Bundle.load(Path(bundle)) if bundle else Bundle.default(),
+        bundle,
         mode=mode,
+        operating_point=operating_point,
         engine=engine,
         precision=precision,
         threads=threads,
         streams=streams,
         max_pixels=max_pixels,
     )
+
+
+def settings_of(
+    *,
+    mode: str,
+    operating_point: str | None,
+    engine: EngineName | None,
+    precision: Precision,
+    max_pixels: int,
+) -> dict[str, str | int | None]:
+    """How an analyzer is set up, as far as it decides its answers: for records of runs, which compare it.
+
+    Args:
+        mode: Name of the mode that answers; empty where the bundle has none.
+        operating_point: Name of the one that was asked for.
+        engine: The one that was asked for.
+        precision: Likewise.
+        max_pixels: Likewise.
+    """
+    return {
+        "max_pixels": max_pixels,
+        "mode": mode or None,
+        "operating_point": operating_point,
+        "engine": engine or next(iter(available_engines()), None),
+        "precision": precision,
+    }
 
 
 def _finished(segmented: AutomaticMask, image: DecodedImage) -> FinishedMask | None:

@@ -14,13 +14,23 @@ from dermoscope.analyzer import Analyzer, load_analyzer
 from dermoscope.batch import BatchSummary
 from dermoscope.batch import analyze_batch as run_batch
 from dermoscope.batch.segmentations import segment_batch as run_segmentations
+from dermoscope.bundle import Bundle
+from dermoscope.measures import spacing_of
 from dermoscope.report import write_report
 from dermoscope.segment.user_prompts import UserBox
 from dermoscope.segmentation import Segmentation
 from dermoscope.segmenter import Segmenter, load_segmenter
 
 
-def analyze(image: str | Path | bytes | NDArray[np.uint8], *, frame: int = 1, bundle: Path | None = None) -> Analysis:
+def analyze(
+    image: str | Path | bytes | NDArray[np.uint8],
+    *,
+    frame: int = 1,
+    mm_per_pixel: float | None = None,
+    bundle: str | Path | Bundle | None = None,
+    mode: str | None = None,
+    operating_point: str | None = None,
+) -> Analysis:
     """Analyse one image. For many, or for masks and pictures, use `dermoscope.load()`.
 
     The bundle stays loaded between calls.
@@ -28,19 +38,26 @@ def analyze(image: str | Path | bytes | NDArray[np.uint8], *, frame: int = 1, bu
     Args:
         image: A file, the bytes of one, or an RGB image `[H, W, 3]` uint8.
         frame: Which frame of a DICOM file, from 1.
-        bundle: Folder of a bundle; by default the one inside the package.
+        mm_per_pixel: Size of a pixel in millimetres, 0.0001 to 10, so that diameters have a unit; where a DICOM file
+            says it itself, that counts.
+        bundle: See `dermoscope.load`, as for both that follow; by default the one inside the package.
+        mode: Which of its modes answers; the first if left out.
+        operating_point: Name of the mode's operating point that flags malignancy; its own if left out.
 
     Raises:
         ImageError: If the image cannot be read.
-        BundleError: If the bundle is missing or damaged.
+        BundleError: If the bundle is missing or damaged, or has no such mode or operating point.
+        ValueError: If the size of a pixel is out of range.
     """
+    spacing = None if mm_per_pixel is None else spacing_of(mm_per_pixel)
     path = Path(image) if isinstance(image, (str, Path)) else None
-    outcome = _loaded(bundle).analyze(
+    outcome = _loaded(bundle, mode, operating_point).analyze(
         image,
         image_id=path.stem if path else "image",
         path=str(path) if path else "",
         frame=frame,
         picture=False,
+        spacing_mm=spacing,
     )
     return outcome.analysis
 
@@ -49,8 +66,11 @@ def analyze_batch(
     paths: Sequence[str | Path],
     out: str | Path,
     *,
-    bundle: Path | None = None,
+    bundle: str | Path | Bundle | None = None,
+    mode: str | None = None,
+    operating_point: str | None = None,
     frame: int = 1,
+    mm_per_pixel: float | None = None,
     jobs: int = 1,
     pictures: bool = True,
     masks: bool = True,
@@ -64,8 +84,12 @@ def analyze_batch(
     Args:
         paths: Files, folders and patterns.
         out: Folder for the results.
-        bundle: Folder of a bundle; by default the one inside the package.
+        bundle: See `dermoscope.load`, as for both that follow; by default the one inside the package.
+        mode: Which of its modes answers; the first if left out.
+        operating_point: Name of the mode's operating point that flags malignancy; its own if left out.
         frame: Which frame of DICOM files, from 1.
+        mm_per_pixel: Size of a pixel in millimetres, 0.0001 to 10, for all images; where a DICOM file says it itself,
+            that counts.
         jobs: Images analysed at once.
         pictures: Whether to draw pictures.
         masks: Whether to write masks.
@@ -73,17 +97,19 @@ def analyze_batch(
         overwrite: Remove earlier results from the folder first.
 
     Raises:
-        BatchUsageError: If a pattern matches nothing, or the folder holds results of another model or other options.
+        BatchUsageError: If a pattern matches nothing, the size of a pixel is out of range, or the folder holds results
+            of another model, mode or operating point, or of other options.
         OutputError: If the folder cannot be written.
-        BundleError: If the bundle is missing or damaged.
+        BundleError: If the bundle is missing or damaged, or has no such mode or operating point.
     """
     folder = Path(out)
-    analyzer = load_analyzer(bundle, streams=jobs)
+    analyzer = load_analyzer(bundle, mode=mode, operating_point=operating_point, streams=jobs)
     summary = run_batch(
         [str(path) for path in paths],
         folder,
         analyzer,
         frame=frame,
+        mm_per_pixel=mm_per_pixel,
         jobs=jobs,
         pictures=pictures,
         masks=masks,
@@ -169,8 +195,8 @@ def segment_batch(
 
 
 @lru_cache(maxsize=1)
-def _loaded(bundle: Path | None) -> Analyzer:
-    return load_analyzer(bundle)
+def _loaded(bundle: str | Path | Bundle | None, mode: str | None, operating_point: str | None) -> Analyzer:
+    return load_analyzer(bundle, mode=mode, operating_point=operating_point)
 
 
 @lru_cache(maxsize=1)

@@ -184,6 +184,25 @@ class Bundle:
             raise BundleError(f"{self.folder} has no mode {chosen!r}; it has: {known}")
         return chosen, modes.get(chosen)
 
+    def at_operating_point(self, name: str, mode: str | None = None) -> Bundle:
+        """The same bundle, where one of its modes flags malignancy from another of its operating points on.
+
+        Args:
+            name: Of the operating point, such as `malignancy (graz), sensitivity 0.90`.
+            mode: Which mode; the first if left out.
+
+        Raises:
+            BundleError: If it has no such mode, or the mode no such operating point.
+        """
+        chosen, part = self.mode(mode)
+        points = part.malignancy_points if part else {}
+        if part is None or name not in points:
+            place = f"the mode {chosen!r} of {self.folder}" if part else str(self.folder)
+            known = "; ".join(points) or "none"
+            raise BundleError(f"{place} has no operating point {name!r} that could flag malignancy; it has: {known}")
+        modes = self.description.modes | {chosen: part.model_copy(update={"malignancy_point": points[name]})}
+        return Bundle(self.folder, self.description.model_copy(update={"modes": modes}), self.fingerprint)
+
     @cached_property
     def size_bytes(self) -> int:
         """Size of all files together."""

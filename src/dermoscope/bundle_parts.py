@@ -224,7 +224,7 @@ class ModePart(_Record):
         frequencies: Share of each diagnosis among the images the calibration was fitted on.
         malignancy_definition: What counts as malignant.
         malignancy_point: From which malignancy risk on an image is flagged.
-        points: Further operating points by name, such as `melanoma, sensitivity 0.95`.
+        points: Operating points by name, such as `melanoma, sensitivity 0.95`.
         conformal: How the distribution becomes a prediction set; without it there are none.
         abstention: When the answer is withheld, beyond what always withholds it.
     """
@@ -245,6 +245,12 @@ class ModePart(_Record):
         malignant = malignancy_definition(self.malignancy_definition).malignant
         shares = zip(self.fusion.classes, self.frequencies, strict=True)
         return sum(share for code, share in shares if code in malignant)
+
+    @property
+    def malignancy_points(self) -> dict[str, OperatingPoint]:
+        """Those of the points that `malignancy_point` may be chosen from, by name; the others judge other risks."""
+        prefix = f"malignancy ({self.malignancy_definition}), "
+        return {name: point for name, point in self.points.items() if name.startswith(prefix)}
 
     @model_validator(mode="after")
     def _fusion_names_those_who_answer(self) -> Self:

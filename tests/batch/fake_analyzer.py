@@ -6,8 +6,10 @@ import hashlib
 import threading
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,9 +17,11 @@ from numpy.typing import NDArray
 
 from dermoscope import taxonomy
 from dermoscope.analysis import Analysis, Gate, LesionMask, Malignancy, MaskCandidate
+from dermoscope.batch.run_record import Option
 from dermoscope.images import ImageError
 
 MAGIC = b"fake image "
+NO_SETTINGS: Mapping[str, Option] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -68,16 +72,18 @@ class FakeAnalyzer:
     """Takes files that start with `MAGIC`; counts how often it saw each.
 
     Attributes:
-        mode: Which mode of the bundle answers.
+        settings: How it was set up.
         delay: Seconds for one image.
         errors: What to raise, by a file's name.
+        spacings: What it was given as the size of a pixel, once each.
     """
 
     bundle: FakeBundle = field(default_factory=FakeBundle)
-    mode: str = ""
+    settings: Mapping[str, Option] = field(default_factory=lambda: NO_SETTINGS)
     delay: float = 0.0
     errors: dict[str, BaseException] = field(default_factory=dict)
     calls: Counter[str] = field(default_factory=Counter)
+    spacings: set[tuple[float, float] | None] = field(default_factory=set)
     at_once: int = 0
     most_at_once: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -86,9 +92,19 @@ class FakeAnalyzer:
         """What the report says of the model."""
         return self.bundle.describe()
 
-    def analyze(self, source: Path, *, image_id: str, path: str, frame: int, picture: bool) -> FakeOutcome:  # noqa: ARG002
+    def analyze(
+        self,
+        source: Path,
+        *,
+        image_id: str,
+        path: str,
+        frame: int,  # noqa: ARG002 - as the real one
+        picture: bool,
+        spacing_mm: tuple[float, float] | None,
+    ) -> FakeOutcome:
         """Analyse one fake image."""
         with self._lock:
+            self.spacings.add(spacing_mm)
             self.calls[source.name] += 1
             self.at_once += 1
             self.most_at_once = max(self.at_once, self.most_at_once)

@@ -14,7 +14,7 @@ from dermoscope.batch import analyze_batch
 from dermoscope.images import decode
 from dermoscope.report import write_report
 from tests.bad_inputs import write_bad_inputs, write_unusual_good_inputs
-from tests.batch.fake_analyzer import FakeBundle, FakeOutcome, outcome_of
+from tests.batch.fake_analyzer import NO_SETTINGS, FakeBundle, FakeOutcome, outcome_of
 
 Writer = Callable[[Path], dict[str, Path]]
 
@@ -23,8 +23,18 @@ class DecodingAnalyzer:
     """Decodes for real and makes the rest up."""
 
     bundle = FakeBundle()
+    settings = NO_SETTINGS
 
-    def analyze(self, source: Path, *, image_id: str, path: str, frame: int, picture: bool) -> FakeOutcome:
+    def analyze(
+        self,
+        source: Path,
+        *,
+        image_id: str,
+        path: str,
+        frame: int,
+        picture: bool,
+        spacing_mm: tuple[float, float] | None,  # noqa: ARG002 - as the real one
+    ) -> FakeOutcome:
         """Analyse one image."""
         return outcome_of(decode(source, frame=frame).rgb.tobytes(), image_id, path, picture=picture, bundle="b")
 

@@ -13,7 +13,7 @@ from dermoscope.batch import BatchUsageError, analyze_batch, read_results
 from dermoscope.batch.inputs import count_inputs, find_inputs
 from dermoscope.images import decode
 from tests import dicom_files as made
-from tests.batch.fake_analyzer import FakeBundle, FakeOutcome
+from tests.batch.fake_analyzer import NO_SETTINGS, FakeBundle, FakeOutcome
 from tests.dicom.results import analysis, lesion_mask
 from tests.images.files import encoded, picture
 
@@ -22,8 +22,18 @@ class Decoding:
     """Finds the same lesion in every picture that is not white."""
 
     bundle = FakeBundle()
+    settings = NO_SETTINGS
 
-    def analyze(self, source: Path, *, image_id: str, path: str, frame: int, picture: bool) -> FakeOutcome:
+    def analyze(
+        self,
+        source: Path,
+        *,
+        image_id: str,
+        path: str,
+        frame: int,
+        picture: bool,
+        spacing_mm: tuple[float, float] | None,  # noqa: ARG002 - as the real one
+    ) -> FakeOutcome:
         """Analyse one image."""
         rgb = decode(source, frame=frame).rgb
         found = bool(rgb.min() < 255)

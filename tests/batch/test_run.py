@@ -190,19 +190,12 @@ def test_results_of_other_inputs_stay(tmp_path: Path) -> None:
 )
 def test_other_results_are_not_mixed_in(tmp_path: Path, bundle: str, pictures: bool, max_pixels: int) -> None:
     write_images(tmp_path / "in", 2)
-    analyze_batch([tmp_path / "in"], tmp_path / "out", FakeAnalyzer(), settings={"max_pixels": 1})
+    analyze_batch([tmp_path / "in"], tmp_path / "out", FakeAnalyzer(settings={"max_pixels": 1}))
     before = (tmp_path / "out" / "results.jsonl").read_bytes()
-    other = FakeAnalyzer(bundle=FakeBundle(fingerprint=bundle))
+    other = FakeAnalyzer(bundle=FakeBundle(fingerprint=bundle), settings={"max_pixels": max_pixels})
 
     def again(overwrite: bool) -> int:
-        return analyze_batch(
-            [tmp_path / "in"],
-            tmp_path / "out",
-            other,
-            pictures=pictures,
-            settings={"max_pixels": max_pixels},
-            overwrite=overwrite,
-        ).done
+        return analyze_batch([tmp_path / "in"], tmp_path / "out", other, pictures=pictures, overwrite=overwrite).done
 
     (tmp_path / "out" / "masks" / "stale.png").touch()
     with pytest.raises(BatchUsageError, match="--overwrite"):
@@ -212,6 +205,26 @@ def test_other_results_are_not_mixed_in(tmp_path: Path, bundle: str, pictures: b
     assert again(overwrite=True) == 2
     assert len(ids(tmp_path / "out")) == 2
     assert not (tmp_path / "out" / "masks" / "stale.png").exists()
+
+
+def test_results_at_another_scale_are_not_mixed_in(tmp_path: Path) -> None:
+    write_images(tmp_path / "in", 2)
+    first, second = FakeAnalyzer(), FakeAnalyzer()
+    assert analyze_batch([tmp_path / "in"], tmp_path / "out", first, mm_per_pixel=0.02).done == 2
+    assert first.spacings == {(0.02, 0.02)}
+    for scale in (None, 0.03):
+        with pytest.raises(BatchUsageError, match=f"option mm_per_pixel 0.02, now {scale}"):
+            analyze_batch([tmp_path / "in"], tmp_path / "out", second, mm_per_pixel=scale)
+    assert analyze_batch([tmp_path / "in"], tmp_path / "out", second, mm_per_pixel=0.02).skipped == 2
+    assert not second.calls
+
+
+@pytest.mark.parametrize("scale", [0.0, -0.02, 0.00001, 11.0, float("inf"), float("nan")])
+def test_a_scale_in_another_unit_is_refused(tmp_path: Path, scale: float) -> None:
+    write_images(tmp_path / "in", 1)
+    with pytest.raises(BatchUsageError, match=r"mm_per_pixel must be between 0\.0001 and 10 millimetres, not"):
+        analyze_batch([tmp_path / "in"], tmp_path / "out", FakeAnalyzer(), mm_per_pixel=scale)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("overwrite", [False, True])

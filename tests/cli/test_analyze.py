@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from dermoscope.analyzer import Analyzer
 from dermoscope.cli import main
 from dermoscope.engine import EngineError
 from dermoscope.model_folder import BundleError
 from tests.batch.fake_analyzer import FakeAnalyzer, write_images
 from tests.watch import REPOSITORY
+
+FAKE_SETTINGS = {"mode": "fake", "precision": "float32"}
 
 
 @pytest.fixture
@@ -25,7 +28,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str, ob
 
     def load_analyzer(bundle: Path | None, **options: object) -> FakeAnalyzer:
         calls.append({"bundle": bundle, **options})
-        return FakeAnalyzer()
+        return FakeAnalyzer(settings=FAKE_SETTINGS)
 
     monkeypatch.setattr("dermoscope.analyzer.load_analyzer", load_analyzer)
     monkeypatch.chdir(tmp_path)
@@ -76,11 +79,13 @@ def test_options_reach_the_analyzer_and_the_run(loaded: list[dict[str, object]])
     write_images(Path("photos"), 1)
     options = "--bundle model --frame 2 --jobs 3 --no-pictures --no-masks --no-report --max-pixels 1000000"
     engine = ["--inference", "onnxruntime", "--precision", "float32"]
-    assert main(["analyze", "photos", "--out", "out", *options.split(), *engine, "--quiet"]) == 0
+    answer = ["--mode", "fast", "--operating-point", "malignancy (graz), sensitivity 0.90", "--mm-per-pixel", "0.02"]
+    assert main(["analyze", "photos", "--out", "out", *options.split(), *engine, *answer, "--quiet"]) == 0
     assert loaded == [
         {
             "bundle": Path("model"),
-            "mode": None,
+            "mode": "fast",
+            "operating_point": "malignancy (graz), sensitivity 0.90",
             "engine": "onnxruntime",
             "precision": "float32",
             "streams": 3,
@@ -98,10 +103,33 @@ def test_options_reach_the_analyzer_and_the_run(loaded: list[dict[str, object]])
         "masks": False,
         "dicom": False,
         "frame": 2,
-        "max_pixels": 1_000_000,
-        "engine": "onnxruntime",
-        "precision": "float32",
+        "mm_per_pixel": 0.02,
+        **FAKE_SETTINGS,
     }
+
+
+def test_the_shipped_model_at_a_mode_an_operating_point_and_a_scale(
+    fast_analyzer: Analyzer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = REPOSITORY / "examples" / "images" / "synthetic_pigment_network_light_skin.jpg"
+    monkeypatch.chdir(tmp_path)
+    options = ["--mode", "fast", "--mm-per-pixel", "0.02", "--no-pictures"]
+    point = "malignancy (graz), sensitivity 0.90"
+    assert main(["analyze", str(image), *options, "--operating-point", point]) == 0
+    (record,) = map(json.loads, Path("dermoscope-results", "results.jsonl").read_text().splitlines())
+    expected = fast_analyzer.analyze(image).analysis
+    assert expected.malignancy
+    assert record["mode"] == "fast"
+    assert record["malignancy"]["probability"] == pytest.approx(expected.malignancy.probability, abs=1e-3)
+    _, mode = fast_analyzer.bundle.mode("fast")
+    assert mode
+    assert record["malignancy"]["threshold"] == mode.points[point].threshold != expected.malignancy.threshold
+    assert record["measures"]["diameter_mm"] == pytest.approx(0.02 * record["measures"]["diameter_px"])
+    recorded = json.loads(Path("dermoscope-results", "run.json").read_text())["options"]
+    assert (recorded["mode"], recorded["operating_point"]) == ("fast", point)
+    capsys.readouterr()
+    assert main(["analyze", str(image), *options, "--operating-point", "none"]) == 1
+    assert "it has: malignancy (graz), sensitivity 0.90; malignancy (graz), sensitivity 0.95" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("images", "cores", "jobs"), [(8, 16, 1), (9, 16, 4), (9, 2, 2), (9, 1, 1)])
@@ -146,6 +174,8 @@ def test_the_second_run_skips(loaded: list[dict[str, object]], capsys: pytest.Ca
     [
         (["photos/*.gif"], "the pattern 'photos/*.gif' matches nothing"),
         (["photos", "--jobs", "0"], "jobs must be at least 1"),
+        (["photos", "--mm-per-pixel", "20"], "mm_per_pixel must be between 0.0001 and 10 millimetres, not 20"),
+        (["photos", "--out", "done", "--mm-per-pixel", "0.02"], "option mm_per_pixel None, now 0.02"),
         (["photos", "--out", "photos"], "choose another --out"),
         (["photos", "--out", "photos/image-0000.jpg"], "is a file; choose another --out"),
         (["photos", "--out", "done", "--no-masks"], "--overwrite"),

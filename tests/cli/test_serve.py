@@ -79,6 +79,24 @@ def test_options_reach_the_service(started: Started, tmp_path: Path) -> None:
     assert started.page == started.service.settings.address
 
 
+def test_the_shipped_model_serves_one_mode_at_one_operating_point(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    served: list[Service] = []
+    monkeypatch.setattr(server, "serve", lambda service, *_, **__: served.append(service))
+    point = "malignancy (graz), sensitivity 0.90"
+    arguments = ["serve", "--port", "0", "--no-history", "--jobs", "1", "--mode", "fast"]
+    assert main([*arguments, "--operating-point", point]) == ExitCode.DONE
+    described = served[0].analyzer.describe()
+    assert described["mode"] == "fast"
+    mode = described["modes"]["fast"]
+    assert mode["malignancy_point"] == mode["points"][point]
+    capsys.readouterr()
+    assert main([*arguments, "--operating-point", "none"]) == ExitCode.FAILED
+    assert f"it has: {point}" in capsys.readouterr().err
+    assert len(served) == 1
+
+
 def test_other_machines_need_a_token_which_is_told_once(started: Started, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["serve", "--host", "0.0.0.0", "--port", "0", "--no-history"]) == 0
     token = started.service.settings.token

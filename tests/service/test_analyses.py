@@ -42,6 +42,21 @@ def test_a_single_file_that_cannot_be_read_is_a_refusal(data: bytes, refusal: tu
         assert code_of(service.post("/v1/analyses", files=[("image", data)])) == refusal
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_scale_holds_for_all_images(order: int) -> None:
+    fields = [("image", ("a", png())), ("image", ("b", png())), ("mm_per_pixel", (None, "0.02"))]
+    with asking() as service:
+        answer = service.post("/v1/analyses?keep=true", files=fields[::order])
+        assert answer.status_code == 200, answer.text
+        found = [Analysis.model_validate(result["analysis"]) for result in answer.json()["results"]]
+        for one in found:
+            assert one.measures
+            assert one.measures.diameter_mm == pytest.approx(0.02 * one.measures.diameter_px)
+        token = answer.json()["results"][0]["image"]
+        clicked = service.post(f"/v1/images/{token}/refine", json={"points": [[250, 190, 1]]}).json()
+        assert clicked["measures"]["spacing_mm"] == [0.02, 0.02]
+
+
 def test_names_of_files_are_neither_returned_nor_logged(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "dermoscope.service")
     with asking() as service:

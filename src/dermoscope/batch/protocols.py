@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dermoscope.analysis import Analysis, Status
+
+if TYPE_CHECKING:
+    from dermoscope.batch.run_record import Option
 
 
 class ImageRecord(Protocol):
@@ -64,5 +68,18 @@ class ImageAnalyzer(Protocol):
     def bundle(self) -> ModelIdentity:
         """The model it runs."""
 
-    def analyze(self, source: Path, *, image_id: str, path: str, frame: int, picture: bool) -> AnalyzedImage:
+    @property
+    def settings(self) -> Mapping[str, Option]:
+        """How it was set up, where that changes results; recorded, and compared before a run goes on."""
+
+    def analyze(
+        self,
+        source: Path,
+        *,
+        image_id: str,
+        path: str,
+        frame: int,
+        picture: bool,
+        spacing_mm: tuple[float, float] | None,
+    ) -> AnalyzedImage:
         """Analyse one file. Whatever it raises becomes the reason in that image's row."""

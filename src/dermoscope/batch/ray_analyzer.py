@@ -11,7 +11,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
-from dermoscope.analyzer import Analyzer, Outcome
+from dermoscope.analyzer import Analyzer, Outcome, settings_of
 from dermoscope.bundle import Bundle
 from dermoscope.engine import EngineName, Precision
 from dermoscope.features.ray_cluster import connect
@@ -27,6 +27,7 @@ class RayAnalyzer:
     Args:
         bundle: Folder of the bundle, visible to every worker under the same path; none is the one inside the package.
         mode: Which of its modes answers; the first if left out.
+        operating_point: Name of the mode's operating point that flags malignancy; its own if left out.
         jobs: Actors, one core each.
         address: Of a running cluster, such as `auto` or `ray://head:10001`; none starts one on this machine.
         engine: Inference engine; by default the fastest installed.
@@ -34,7 +35,8 @@ class RayAnalyzer:
         max_pixels: Files with more pixels are refused by their header.
 
     Raises:
-        BundleError: If the bundle is missing or damaged, has no such mode, or is another one on a worker.
+        BundleError: If the bundle is missing or damaged, has no such mode or operating point, or is another one on a
+            worker.
         EngineError: If no engine can run it.
         StoreError: If Ray is missing or the cluster cannot be reached.
     """
@@ -44,20 +46,29 @@ class RayAnalyzer:
         bundle: Path | None = None,
         *,
         mode: str | None = None,
+        operating_point: str | None = None,
         jobs: int = 1,
         address: str | None = None,
         engine: EngineName | None = None,
         precision: Precision = "auto",
         max_pixels: int,
     ) -> None:
-        self.bundle = Bundle.load(bundle) if bundle else Bundle.default()
+        loaded = Bundle.load(bundle) if bundle else Bundle.default()
+        self.bundle = loaded if operating_point is None else loaded.at_operating_point(operating_point, mode)
         self.mode, _ = self.bundle.mode(mode)
+        self.settings = settings_of(
+            mode=self.mode,
+            operating_point=operating_point,
+            engine=engine,
+            precision=precision,
+            max_pixels=max_pixels,
+        )
         connect(address, jobs)
         import ray
 
         actor = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=_TRIES)(_Analyst)
         place = bundle.absolute() if bundle else None
-        options = (self.mode or None, engine, precision, max_pixels)
+        options = (self.mode or None, operating_point, engine, precision, max_pixels)
         self._actors: list[Any] = [actor.remote(place, self.bundle.fingerprint, *options) for _ in range(jobs)]
         try:
             ray.get([one.ready.remote() for one in self._actors])
@@ -71,7 +82,16 @@ class RayAnalyzer:
         """The bundle as plain JSON types, and which of its modes answers."""
         return self.bundle.describe(self.mode)
 
-    def analyze(self, source: Path, *, image_id: str, path: str, frame: int, picture: bool) -> Outcome:
+    def analyze(
+        self,
+        source: Path,
+        *,
+        image_id: str,
+        path: str,
+        frame: int,
+        picture: bool,
+        spacing_mm: tuple[float, float] | None = None,
+    ) -> Outcome:
         """Analyse one file.
 
         Raises:
@@ -81,7 +101,7 @@ class RayAnalyzer:
 
         actor = self._idle.get()
         try:
-            found = ray.get(actor.analyze.remote(source.absolute(), image_id, path, frame, picture))
+            found = ray.get(actor.analyze.remote(source.absolute(), image_id, path, frame, picture, spacing_mm))
         finally:
             self._idle.put(actor)
         if isinstance(found, Outcome):
@@ -104,6 +124,7 @@ class _Analyst:
         bundle: Path | None,
         fingerprint: str,
         mode: str | None,
+        operating_point: str | None,
         engine: EngineName | None,
         precision: Precision,
         max_pixels: int,
@@ -112,16 +133,32 @@ class _Analyst:
         if loaded.fingerprint != fingerprint:
             raise BundleError(f"{loaded.folder} is {loaded.fingerprint} there and {fingerprint} here")
         self._analyzer = Analyzer(
-            loaded, mode=mode, engine=engine, precision=precision, threads=1, max_pixels=max_pixels
+            loaded,
+            mode=mode,
+            operating_point=operating_point,
+            engine=engine,
+            precision=precision,
+            threads=1,
+            max_pixels=max_pixels,
         )
 
     def ready(self) -> bool:
         return True
 
-    def analyze(self, source: Path, image_id: str, path: str, frame: int, picture: bool) -> Outcome | tuple[str, str]:
+    def analyze(
+        self,
+        source: Path,
+        image_id: str,
+        path: str,
+        frame: int,
+        picture: bool,
+        spacing_mm: tuple[float, float] | None,
+    ) -> Outcome | tuple[str, str]:
         """The outcome; or, as errors do not survive every way between processes, name and reason of one."""
         try:
-            return self._analyzer.analyze(source, image_id=image_id, path=path, frame=frame, picture=picture)
+            return self._analyzer.analyze(
+                source, image_id=image_id, path=path, frame=frame, picture=picture, spacing_mm=spacing_mm
+            )
         except ImageError as error:
             return error.name, error.reason
         except Exception as error:  # whatever a stranger's file sets off, it stops at this image

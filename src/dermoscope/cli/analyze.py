@@ -28,9 +28,11 @@ def analyze(
     *,
     out: Path = Path("dermoscope-results"),
     frame: int = 1,
+    mm_per_pixel: float | None = None,
     dicom: Switch = False,
     bundle: Path | None = None,
     mode: str | None = None,
+    operating_point: str | None = None,
     jobs: int | None = None,
     engine: Literal["local", "ray"] = "local",
     address: str | None = None,
@@ -59,10 +61,14 @@ def analyze(
         paths: Files, folders (searched to any depth) and quoted patterns; ** stands for any folders.
         out: Folder for the results.
         frame: Which frame of DICOM files with several, counted from 1.
+        mm_per_pixel: Size of a pixel in millimetres, such as 0.02, for all images, so that diameters come in
+            millimetres, too; where a DICOM file says it itself, that counts.
         dicom: Write results of DICOM images as DICOM, too: dicom/<image_id>.seg.dcm, the mask, and .sr.dcm, the
             findings. They name the patient as the image does; nothing else that is written does.
         bundle: Folder of a model bundle; by default the model inside the package.
         mode: Which mode of the model answers, such as fast or best; by default its first.
+        operating_point: Which operating point of the mode flags malignancy, such as 'malignancy (graz), sensitivity
+            0.90'; by default the mode's own. dermoscope models show lists them.
         jobs: Images analysed at once; by default one for a handful of images, else one per core, at most four.
         engine: local runs on this machine, ray in actors of a Ray cluster, which have the model loaded; needs
             pip install "dermoscope[ray]".
@@ -81,7 +87,7 @@ def analyze(
     from dermoscope.batch.inputs import check_paths
     from dermoscope.cli.progress import progress_display
     from dermoscope.dicom import DicomExtraError, require_highdicom
-    from dermoscope.engine import EngineError, available_engines
+    from dermoscope.engine import EngineError
     from dermoscope.features.errors import StoreError
     from dermoscope.images import MAX_PIXELS
     from dermoscope.model_folder import BundleError
@@ -98,25 +104,27 @@ def analyze(
         if jobs is None:
             jobs = jobs_for(paths)
         analyzer = _loaded(
-            engine, bundle, mode, max(jobs, 1), address=address, inference=inference, precision=precision, limit=limit
+            engine,
+            bundle,
+            max(jobs, 1),
+            mode=mode,
+            operating_point=operating_point,
+            address=address,
+            inference=inference,
+            precision=precision,
+            limit=limit,
         )
-        settings = {
-            "max_pixels": limit,
-            **({"mode": analyzer.mode} if analyzer.mode else {}),
-            "engine": inference or next(iter(available_engines()), None),
-            "precision": precision,
-        }
         with stop_on_signal() as stop, progress_display(paths, quiet=quiet) as on_progress:
             summary = analyze_batch(
                 paths,
                 out,
                 analyzer,
                 frame=frame,
+                mm_per_pixel=mm_per_pixel,
                 dicom=dicom,
                 jobs=jobs,
                 pictures=not no_pictures,
                 masks=not no_masks,
-                settings=settings,
                 overwrite=overwrite,
                 stop=stop,
                 on_progress=on_progress,
@@ -139,9 +147,10 @@ def analyze(
 def _loaded(
     engine: Literal["local", "ray"],
     bundle: Path | None,
-    mode: str | None,
     jobs: int,
     *,
+    mode: str | None,
+    operating_point: str | None,
     address: str | None,
     inference: EngineName | None,
     precision: Precision,
@@ -151,11 +160,26 @@ def _loaded(
         from dermoscope.batch.ray_analyzer import RayAnalyzer
 
         return RayAnalyzer(
-            bundle, mode=mode, jobs=jobs, address=address, engine=inference, precision=precision, max_pixels=limit
+            bundle,
+            mode=mode,
+            operating_point=operating_point,
+            jobs=jobs,
+            address=address,
+            engine=inference,
+            precision=precision,
+            max_pixels=limit,
         )
     from dermoscope.analyzer import load_analyzer
 
-    return load_analyzer(bundle, mode=mode, engine=inference, precision=precision, streams=jobs, max_pixels=limit)
+    return load_analyzer(
+        bundle,
+        mode=mode,
+        operating_point=operating_point,
+        engine=inference,
+        precision=precision,
+        streams=jobs,
+        max_pixels=limit,
+    )
 
 
 def _as_json(summary: BatchSummary, report: Path | None, code: ExitCode) -> dict[str, object]:

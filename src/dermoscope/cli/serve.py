@@ -32,6 +32,7 @@ def serve(
     open: Annotated[bool, Parameter(negative="--no-open", show_default=False)] = False,
     bundle: Path | None = None,
     mode: str | None = None,
+    operating_point: str | None = None,
     jobs: int | None = None,
     queue: int = 16,
     max_pixels: int | None = None,
@@ -66,6 +67,8 @@ def serve(
         open: Show the page in the browser.
         bundle: Folder of a model bundle; by default the model inside the package.
         mode: Which mode of the model answers, such as fast or best; by default its first.
+        operating_point: Which operating point of the mode flags malignancy, such as 'malignancy (graz), sensitivity
+            0.90'; by default the mode's own. dermoscope models show lists them.
         jobs: Images computed at once; by default one per core, at most four.
         queue: Requests that may wait; further ones are told to try again later.
         max_pixels: Refuse larger images, by their header, before they are decoded; by default 64 million.
@@ -108,6 +111,7 @@ def serve(
             analyzer = load_analyzer(
                 bundle,
                 mode=mode,
+                operating_point=operating_point,
                 engine=inference,
                 precision=precision,
                 streams=jobs,

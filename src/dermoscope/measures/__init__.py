@@ -10,10 +10,13 @@ from dermoscope.measures.border import compactness
 from dermoscope.measures.colours import COLOURS, Colours, measure_colours
 from dermoscope.measures.diameter import Diameter, measure_diameter
 from dermoscope.measures.lesion import LesionMeasures, measure_lesion
+from dermoscope.measures.scale import LEAST_MM_PER_PIXEL, MOST_MM_PER_PIXEL, spacing_of
 from dermoscope.measures.shape import Shape, shape_of
 
 __all__ = [
     "COLOURS",
+    "LEAST_MM_PER_PIXEL",
+    "MOST_MM_PER_PIXEL",
     "Asymmetry",
     "Colours",
     "Diameter",
@@ -25,4 +28,5 @@ __all__ = [
     "measure_diameter",
     "measure_lesion",
     "shape_of",
+    "spacing_of",
 ]

@@ -12,6 +12,7 @@ from dermoscope.analysis import Analysis
 from dermoscope.batch.results import encode_mask, encode_picture
 from dermoscope.images import ImageError
 from dermoscope.images.sniffing import readable_format
+from dermoscope.measures import LEAST_MM_PER_PIXEL, MOST_MM_PER_PIXEL
 from dermoscope.open_image import OpenImage
 from dermoscope.service.archive import ResultFiles, results_zip
 from dermoscope.service.errors import ServiceError, internal_error, refusals
@@ -19,13 +20,13 @@ from dermoscope.service.kept_images import KeptImage
 from dermoscope.service.observing import LOG
 from dermoscope.service.schemas import Result, Results
 from dermoscope.service.state import Service
-from dermoscope.service.uploads import FIELD, read_images
+from dermoscope.service.uploads import FIELD, SCALE_FIELD, read_images
 
 ZIP = "application/zip"
 _FORM: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "description": f"One file or several, all in the field `{FIELD}`.",
+        "description": f"One file or several, all in the field `{FIELD}`; and the size of a pixel, where it is known.",
         "content": {
             "multipart/form-data": {
                 "schema": {
@@ -33,7 +34,14 @@ _FORM: dict[str, Any] = {
                     "required": [FIELD],
                     "additionalProperties": False,
                     "properties": {
-                        FIELD: {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}}
+                        FIELD: {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}},
+                        SCALE_FIELD: {
+                            "type": "number",
+                            "minimum": LEAST_MM_PER_PIXEL,
+                            "maximum": MOST_MM_PER_PIXEL,
+                            "description": "Millimetres from one pixel to the next, so that diameters have a unit; "
+                            "where a DICOM file says it itself, that counts.",
+                        },
                     },
                 }
             }
@@ -50,6 +58,7 @@ class _Wanted:
     files: bool
     pictures: bool
     frame: int
+    spacing_mm: tuple[float, float] | None
 
 
 @dataclass(frozen=True)
@@ -87,9 +96,10 @@ def analyses(service: Service) -> APIRouter:
         `dermoscope analyze` writes.
         """
         archive = ZIP in request.headers.get("accept", "")
-        wanted = _Wanted(keep and not archive, archive, archive and pictures, frame)
         with service.work.place():
-            files = await read_images(request, service.settings.limits)
+            uploaded = await read_images(request, service.settings.limits)
+            files = uploaded.files
+            wanted = _Wanted(keep and not archive, archive, archive and pictures, frame, uploaded.spacing_mm)
             found = [await _answer(service, request, index, file, wanted) for index, file in enumerate(files)]
             if len(files) == 1 and found[0].refusal:
                 raise found[0].refusal
@@ -124,6 +134,7 @@ def _analyzed(service: Service, image_id: str, file: bytes, wanted: _Wanted) -> 
             picture=wanted.pictures,
             evidence=True,
             keep_open=wanted.keep,
+            spacing_mm=wanted.spacing_mm,
         )
     except ImageError as error:
         is_image = readable_format(file) is not None

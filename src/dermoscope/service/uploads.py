@@ -6,6 +6,7 @@ object. Here a form that is too large is refused as soon as it is. Names of file
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from python_multipart import MultipartParser
@@ -13,6 +14,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 
+from dermoscope.measures import spacing_of
 from dermoscope.service.errors import ServiceError
 from dermoscope.service.intake import too_large
 from dermoscope.service.settings import Limits
@@ -23,17 +25,35 @@ if TYPE_CHECKING:
 FIELD = "image"
 """Name of the field that files come in."""
 
+SCALE_FIELD = "mm_per_pixel"
+"""Name of the field for the size of a pixel, of all files that do not say it themselves."""
 
-async def read_images(request: Request, limits: Limits) -> list[bytes]:
-    """The files of a form, in order.
+_LONGEST_NUMBER = 32
+
+
+@dataclass(frozen=True)
+class Uploaded:
+    """What a form holds.
+
+    Attributes:
+        files: In order.
+        spacing_mm: Distance between rows, then between columns, in millimetres, if the form has one.
+    """
+
+    files: tuple[bytes, ...]
+    spacing_mm: tuple[float, float] | None
+
+
+async def read_images(request: Request, limits: Limits) -> Uploaded:
+    """The files of a form, and their scale.
 
     Args:
         request: With a body `multipart/form-data`.
         limits: What is refused.
 
     Raises:
-        ServiceError: 415 for another kind of body, 413 for too large a file, 422 for too many files, none, or another
-            field, 400 for a form that is malformed or ends too early.
+        ServiceError: 415 for another kind of body, 413 for too large a file, 422 for too many files, none, another
+            field, or a scale that is none, 400 for a form that is malformed or ends too early.
     """
     kind, options = parse_options_header(request.headers.get("content-type"))
     if kind != b"multipart/form-data" or b"boundary" not in options:
@@ -52,7 +72,7 @@ async def read_images(request: Request, limits: Limits) -> list[bytes]:
         raise _malformed()
     if not form.files:
         raise ServiceError(422, "no-image", f"the form has no file; send one or more in the field {FIELD}")
-    return [bytes(file) for file in form.files]
+    return Uploaded(tuple(bytes(file) for file in form.files), _spacing(form.scale))
 
 
 async def read_file(request: Request, limits: Limits) -> bytes:
@@ -78,8 +98,10 @@ class _Form:
 
     def __init__(self, limits: Limits) -> None:
         self.files: list[bytearray] = []
+        self.scale: bytearray | None = None
         self.complete = False
         self._limits = limits
+        self._field = bytearray()
         self._name, self._value, self._disposition = bytearray(), bytearray(), b""
 
     def callbacks(self) -> MultipartCallbacks:
@@ -88,7 +110,7 @@ class _Form:
             "on_header_field": lambda data, start, end: self._name.extend(data[start:end]),
             "on_header_value": lambda data, start, end: self._value.extend(data[start:end]),
             "on_header_end": self._end_header,
-            "on_headers_finished": self._start_file,
+            "on_headers_finished": self._start_field,
             "on_part_data": self._add,
             "on_end": self._end,
         }
@@ -102,24 +124,55 @@ class _Form:
         self._name.clear()
         self._value.clear()
 
-    def _start_file(self) -> None:
+    def _start_field(self) -> None:
         _, options = parse_options_header(self._disposition)
-        if options.get(b"name") != FIELD.encode():
-            raise ServiceError(422, "unknown-field", f"the form has a field that is not {FIELD}; send nothing else")
+        name = options.get(b"name")
+        self._field = bytearray()
+        if name == FIELD.encode():
+            self._start_file()
+        elif name != SCALE_FIELD.encode():
+            raise ServiceError(
+                422, "unknown-field", f"the form has a field that is neither {FIELD} nor {SCALE_FIELD}; send no other"
+            )
+        elif self.scale is not None:
+            raise _bad_scale(f"the field {SCALE_FIELD} came twice; one number holds for all images")
+        else:
+            self.scale = self._field
+
+    def _start_file(self) -> None:
         if len(self.files) == self._limits.files:
             raise ServiceError(
                 422, "too-many-files", f"more than {self._limits.files} files in one request; send several requests"
             )
-        self.files.append(bytearray())
+        self.files.append(self._field)
 
     def _add(self, data: bytes, start: int, end: int) -> None:
-        file = self.files[-1]
-        if len(file) + end - start > self._limits.file_bytes:
+        size = len(self._field) + end - start
+        if self._field is self.scale and size > _LONGEST_NUMBER:
+            raise _bad_scale(f"the field {SCALE_FIELD} is no number")
+        if size > self._limits.file_bytes:
             raise too_large("file", self._limits.file_bytes)
-        file += memoryview(data)[start:end]
+        self._field += memoryview(data)[start:end]
 
     def _end(self) -> None:
         self.complete = True
+
+
+def _spacing(scale: bytearray | None) -> tuple[float, float] | None:
+    if scale is None:
+        return None
+    try:
+        number = float(scale)
+    except ValueError:
+        raise _bad_scale(f"the field {SCALE_FIELD} is no number") from None
+    try:
+        return spacing_of(number)
+    except ValueError as error:
+        raise _bad_scale(str(error)) from None
+
+
+def _bad_scale(reason: str) -> ServiceError:
+    return ServiceError(422, "bad-scale", reason)
 
 
 def _malformed() -> ServiceError:
