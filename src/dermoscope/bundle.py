@@ -29,6 +29,7 @@ from dermoscope.bundle_parts import (
     HeadsPart,
     MaskNetworkPart,
     Metric,
+    Mistake,
     ModePart,
     Part,
 )
@@ -48,6 +49,7 @@ class BundleDescription(BaseModel):
         familiarity: Whether an image is like those of the calibration; without it none is held to be unlike them.
         abstention: When the answer is withheld, beyond what always withholds it.
         modes: Ways to the answer by name; the first is taken where nobody names one. Without any, the heads answer.
+        mistakes: The surest wrong answers that are known.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -69,6 +71,7 @@ class BundleDescription(BaseModel):
     training_data: tuple[str, ...]
     provenance: dict[str, str]
     metrics: tuple[Metric, ...]
+    mistakes: tuple[Mistake, ...] = ()
     graph_checks: tuple[GraphCheck, ...]
 
     @model_validator(mode="after")

@@ -213,8 +213,9 @@ HEADS = "heads"
 class ModePart(_Record):
     """One way from what the parts of the model say to the answer.
 
-    Everything that is said about a lesion follows from one distribution over diagnoses, so that diagnosis, group and
-    malignancy cannot contradict each other.
+    Everything that is said about a lesion follows from one distribution over diagnoses. Diagnosis, group and prediction
+    set are told as if all were equally frequent and cannot contradict each other; the risk is told at `frequencies` and
+    flagged long before malignancy is the likelier.
 
     Attributes:
         meaning: What this way is for, in words.
@@ -225,7 +226,8 @@ class ModePart(_Record):
         malignancy_definition: What counts as malignant.
         malignancy_point: From which malignancy risk on an image is flagged.
         points: Operating points by name, such as `melanoma, sensitivity 0.95`.
-        conformal: How the distribution becomes a prediction set; without it there are none.
+        conformal: How the distribution, were all diagnoses equally frequent, becomes a prediction set; without it there
+            are none.
         abstention: When the answer is withheld, beyond what always withholds it.
     """
 
@@ -287,6 +289,30 @@ class Metric(_Record):
     n: int
     data: str
     command: str
+
+
+class Mistake(_Record):
+    """One wrong answer about a held-out image of a public data set, to be looked up there.
+
+    Attributes:
+        mode: Which mode gave it.
+        image: Id of the image in its data set.
+        data: The data set.
+        truth: Code of the diagnosis it has.
+        said: Code of the diagnosis that was told.
+        probability: Of what was told, were all diagnoses equally frequent.
+        risk: Of malignancy.
+        flagged: Whether that reached the operating point.
+    """
+
+    mode: str
+    image: str
+    data: str
+    truth: str
+    said: str
+    probability: Share
+    risk: Share
+    flagged: bool
 
 
 class GraphCheck(_Record):

@@ -94,7 +94,7 @@ class FusionModel:
         fused = self._ensemble.combine(members[:, :, None])[0]
         apart = member_disagreement(members)
         maps = [_evidence(one, self._malignant, (height, width)) for one in seen.values()]
-        evidence = np.mean(maps, axis=0, dtype=np.float32) if maps else None
+        evidence = np.asarray(np.mean(maps, axis=0), np.float32) if maps else None
         return FusedAnswer(dict(zip(fusion.classes, fused.tolist(), strict=True)), members, float(apart), evidence)
 
     def at_equal_frequencies(self, probabilities: Mapping[str, float]) -> dict[str, float]:

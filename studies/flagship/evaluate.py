@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,9 @@ from dermoscope.training.tasks import DEFAULT_TASKS, TASKS
 
 WITHHELD = 0.2
 DRAWS = 1000
+RISKS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.01)
+FEWEST = 20
+"""Images in a range of risks, below which their share says nothing."""
 Statistic = Callable[[NDArray[np.intp]], float]
 
 
@@ -82,7 +86,7 @@ def ham10000(pairs: list[Pair], mode: ModePart) -> list[tuple[str, Estimate]]:
     codes = [task.classes[label] for label in labels.tolist()]
     recalls = of_each(codes, seen.right, groups)
     table += [(f"recall, {code}", recall) for code, recall in recalls.items()]
-    return [*table, *sets(pairs, codes, groups), *further_points(pairs, mode)]
+    return [*table, *sets(pairs, codes, groups), *further_points(pairs, mode), *reliability(pairs)]
 
 
 def isic2017(pairs: list[Pair], mode: ModePart) -> list[tuple[str, Estimate]]:
@@ -107,6 +111,7 @@ def isic2017(pairs: list[Pair], mode: ModePart) -> list[tuple[str, Estimate]]:
         *withholding(pairs, groups),
         *sets(pairs, truth.tolist(), groups),
         *further_points(pairs, mode),
+        *reliability(pairs),
     ]
 
 
@@ -207,6 +212,21 @@ def among(rows: NDArray[np.bool_], yes: NDArray[np.bool_], groups: list[str]) ->
     return grouped_bootstrap(
         mean(yes[rows]), [group for group, is_in in zip(groups, rows.tolist(), strict=True) if is_in]
     )
+
+
+def reliability(pairs: list[Pair]) -> list[tuple[str, Estimate]]:
+    """Share of malignant images among those whose risk lies in each range, where there are enough of them."""
+    task = DEFAULT_TASKS["malignancy"]
+    groups = [record.group_id for record, _ in pairs]
+    malignant = np.array([task.label(record) == 1 for record, _ in pairs])
+    risk = np.array([one.malignancy.probability if one.malignancy else np.nan for _, one in pairs])
+    table = []
+    for low, high in pairwise(RISKS):
+        rows = (risk >= low) & (risk < high)
+        if rows.sum() >= FEWEST:
+            what = f"share of malignant where the risk is {low:g} to {high:g}, {risk[rows].mean():.3f} on average"
+            table.append((what, among(rows, malignant, groups)))
+    return table
 
 
 def error_by_chance(risk: NDArray[np.float64]) -> Estimate:

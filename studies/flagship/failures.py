@@ -1,6 +1,7 @@
 """The surest wrong answers of a mode about HAM10000's held-out lesions: a table, and a sheet of pictures to look at.
 
-    python studies/flagship/failures.py --run runs/flagship --mode best --out runs/flagship/failures
+    python studies/flagship/failures.py --run runs/flagship --mode best --out runs/flagship/failures \
+        --json studies/flagship/failures.json
 
 After evaluate.py. The sheet holds images of HAM10000 and stays in the run; ids in the table are the archive's own.
 """
@@ -8,6 +9,7 @@ After evaluate.py. The sheet holds images of HAM10000 and stays in the run; ids 
 from __future__ import annotations
 
 import argparse
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from answers import Diagnoses, Pair, ask
 
 from dermoscope.analysis import Analysis
 from dermoscope.analyzer import load_analyzer
+from dermoscope.bundle_parts import Mistake
 from dermoscope.data.manifest import read_manifest
 from dermoscope.images import decode, side_by_side
 from dermoscope.training.tasks import DEFAULT_TASKS
@@ -31,6 +34,7 @@ def main() -> None:
     parser.add_argument("--mode", help="by default its first")
     parser.add_argument("--count", type=int, default=12)
     parser.add_argument("--out", type=Path, required=True, help="a folder")
+    parser.add_argument("--json", type=Path, help="a file that the table is added to, for finish.py")
     arguments = parser.parse_args()
     analyzer = load_analyzer(arguments.bundle, mode=arguments.mode, streams=2)
     records = list(read_manifest(arguments.run / "test-ham10000.csv"))
@@ -53,12 +57,26 @@ def main() -> None:
     probability = seen.odds.max(axis=1)
     surest = sorted(answered, key=lambda row: -probability[row])[: arguments.count]
     print("\n| image | true | said | probability | malignancy risk | flagged |\n| --- | --- | --- | --- | --- | --- |")
+    found = []
     for row in surest:
         record, one = pairs[row]
         assert one.malignancy
-        numbers = f"{probability[row]:.2f} | {one.malignancy.probability:.2f}"
-        flag = "yes" if is_flagged(one) else "no"
-        print(f"| {record.image_id} | {record.diagnosis} | {codes[said[row]]} | {numbers} | {flag} |")
+        mistake = Mistake(
+            mode=analyzer.mode,
+            image=record.image_id,
+            data="HAM10000",
+            truth=record.diagnosis,
+            said=codes[said[row]],
+            probability=round(float(probability[row]), 4),
+            risk=round(one.malignancy.probability, 4),
+            flagged=one.malignancy.flagged,
+        )
+        found.append(mistake.model_dump(mode="json", exclude={"mode"}))
+        numbers = f"{mistake.probability:.2f} | {mistake.risk:.2f} | {'yes' if mistake.flagged else 'no'}"
+        print(f"| {mistake.image} | {mistake.truth} | {mistake.said} | {numbers} |")
+    if arguments.json:
+        kept = json.loads(arguments.json.read_text()) if arguments.json.exists() else {}
+        arguments.json.write_text(f"{json.dumps({**kept, analyzer.mode: found}, indent=1)}\n")
     arguments.out.mkdir(parents=True, exist_ok=True)
     sheet = arguments.out / f"surest-{analyzer.mode}.png"
     cv2.imwrite(str(sheet), cv2.cvtColor(pictures([pairs[row] for row in surest]), cv2.COLOR_RGB2BGR))

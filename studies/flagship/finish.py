@@ -1,8 +1,10 @@
 """Puts the measured numbers of its modes into a bundle, and signs it again.
 
-    python studies/flagship/finish.py --bundle my-bundle --results studies/flagship/results.json
+    python studies/flagship/finish.py --bundle my-bundle --results studies/flagship/results.json \
+        --failures studies/flagship/failures.json
 
-What was measured of these modes before is replaced; all else stays.
+What was measured of these modes before is replaced; all else stays. Of the mistakes that `failures.py` found, those of
+the modes in its file take the place of all others.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dermoscope.bundle import Bundle
-from dermoscope.bundle_parts import Metric
+from dermoscope.bundle_parts import Metric, Mistake
 from dermoscope.training.export import write_bundle
 from dermoscope.training.mode_bundle import metrics_of_mode
 
@@ -25,6 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bundle", type=Path, required=True)
     parser.add_argument("--results", type=Path, required=True, help="JSON that evaluate.py wrote")
+    parser.add_argument("--failures", type=Path, help="JSON that failures.py wrote")
     parser.add_argument("--version", help="of the bundle from now on; it is created today then")
     arguments = parser.parse_args()
     description = Bundle.load(arguments.bundle).description
@@ -42,7 +45,12 @@ def main() -> None:
             for data, table in found.items()
             for what, numbers in table.items()
         ]
-    write_bundle(description.model_copy(update={"metrics": tuple(metrics)}), arguments.bundle)
+    mistakes = description.mistakes
+    if arguments.failures:
+        found = json.loads(arguments.failures.read_text())
+        mistakes = tuple(Mistake(mode=mode, **one) for mode, rows in found.items() for one in rows)
+    changes = {"metrics": tuple(metrics), "mistakes": mistakes}
+    write_bundle(description.model_copy(update=changes), arguments.bundle)
     print(f"{arguments.bundle}: fingerprint {Bundle.load(arguments.bundle).fingerprint}")
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from dermoscope.bundle import Bundle
-from dermoscope.bundle_parts import Metric
+from dermoscope.bundle_parts import Metric, Mistake
 from dermoscope.training.model_card import model_card
 
 METRIC = Metric(
@@ -21,6 +21,7 @@ CARD = model_card(Bundle.default().description.model_copy(update={"metrics": (ME
         "`graz`",
         "CC BY-NC 4.0",
         "melanocytic",
+        "## What it is not for",
         "## Known limits",
         "| encoder.onnx | embedding | onnxruntime, float32 |",
         *Bundle.default().description.training_data,
@@ -28,6 +29,47 @@ CARD = model_card(Bundle.default().description.model_copy(update={"metrics": (ME
 )
 def test_the_card_says(words: str) -> None:
     assert words in CARD
+
+
+DESCRIPTION = Bundle.default().description
+MISTAKE = Mistake(
+    mode="best", image="ISIC_7", data="HAM10000", truth="MEL", said="NV", probability=0.91, risk=0.01, flagged=False
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "row"),
+    [
+        ({}, "| ISIC_7 | best | MEL | NV | 0.91 | 0.01 | **no** |"),
+        ({"flagged": True}, "| ISIC_7 | best | MEL | NV | 0.91 | 0.01 | yes |"),
+        ({"truth": "BKL"}, "| ISIC_7 | best | BKL | NV | 0.91 | 0.01 | no |"),
+    ],
+)
+def test_mistakes_are_told(change: dict[str, object], row: str) -> None:
+    mistakes = (MISTAKE.model_copy(update=change),)
+    assert row in model_card(DESCRIPTION.model_copy(update={"mistakes": mistakes}))
+    assert "surest and wrong" not in model_card(DESCRIPTION.model_copy(update={"mistakes": ()}))
+
+
+def test_what_was_measured_of_a_mode_has_a_table_of_its_own() -> None:
+    of_mode = METRIC.model_copy(update={"name": "mode fast: recall, MEL"})
+    card = model_card(DESCRIPTION.model_copy(update={"metrics": (of_mode, METRIC)}))
+    assert card.index("| Dice of") < card.index("### Mode fast") < card.index("| recall, MEL | 0.9")
+    assert "### Mode best" not in card
+
+
+def test_licences_are_those_of_the_data_it_has_seen() -> None:
+    card = model_card(DESCRIPTION.model_copy(update={"training_data": ("12 images of DTD",)}))
+    assert "Licence of DTD: for research purposes only" in card
+    assert "Licence of HAM10000" not in card
+    assert "Licence of HAM10000: CC BY-NC 4.0" in CARD
+    assert "Networks began as tf_efficientnet_lite0" in CARD
+
+
+def test_only_without_modes_the_point_of_the_heads_flags() -> None:
+    point = f"- Malignancy: {DESCRIPTION.heads.malignancy_point.meaning}"
+    assert point not in CARD
+    assert point in model_card(DESCRIPTION.model_copy(update={"modes": {}}))
 
 
 def test_a_command_stands_once() -> None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dermoscope import taxonomy
 from dermoscope.bundle import BundleDescription
+from dermoscope.bundle_parts import Mistake
+from dermoscope.data.sources import SOURCES
 from dermoscope.network_parts import MemberPart
 
 _AUTOMATIC = {
@@ -13,12 +17,21 @@ _AUTOMATIC = {
 }
 
 
+_NOT_FOR = """## What it is not for
+
+- Decisions about a person: whether to see a physician, to excise, to wait. A low risk is no reassurance.
+- Clinical photographs, skin under hair, nails, mucous membranes, palms and soles, wounds, scars and tattoos: it has not
+  seen them, or hardly.
+- Other diagnoses than those above. It has no word for them and calls them one of its own.
+- Skin of dark tone: nearly none among its images, and tone is not recorded in them.
+- Screening, where malignant lesions are far rarer than among its images, without being calibrated anew."""
+
+_TABLE = "| what | value | n | on |\n| --- | --- | --- | --- |"
+
+
 def model_card(description: BundleDescription) -> str:
     """Markdown for the `README.md` of a bundle: what it is, what it has seen, how well it does, where it fails."""
     heads = description.heads
-    metrics = "\n".join(
-        f"| {m.name} | {m.value:.4g} ({m.low:.4g} to {m.high:.4g}) | {m.n:,} | {m.data} |" for m in description.metrics
-    )
     checks = "\n".join(
         f"| {c.graph} | {c.output} | {c.engine} | {c.largest_difference:.2g} | {c.scale:.2g} |"
         for c in description.graph_checks
@@ -42,32 +55,32 @@ the definition `{heads.malignancy_definition}`. {_masks(description)}
 
 - Gate: {description.gate.point.meaning} (threshold {description.gate.point.threshold:.4f}).
 {_familiarity(description)}\
-- Malignancy: {heads.malignancy_point.meaning} (threshold {heads.malignancy_point.threshold:.4f}).
-- The malignancy risk is calibrated on validation lesions at the class frequencies of HAM10000. Where malignant lesions
-  are rarer, it is too high. Group and diagnosis probabilities speak of equally frequent classes.
+{_heads_point(description)}\
+- The malignancy risk is calibrated on validation lesions, at the frequencies there, mostly HAM10000's. Where malignant
+  lesions are rarer, it is too high. Group and diagnosis probabilities speak of equally frequent classes.
+
+{_NOT_FOR}
 
 {_modes(description)}## What it has seen
 
 {data}
+
+{_licences(description)}
 
 ## How well it does
 
 Each number has a 95 % bootstrap interval grouped by lesion. How often the images behind it were looked at while
 choosing stands in `studies/main-job/RESULTS.md`, and for modes in `studies/flagship/RESULTS.md`.
 
-| what | value | n | on |
-| --- | --- | --- | --- |
-{metrics}
-
+{_metrics(description)}
 Commands:
 
 {commands}
 
-## Known limits
+{_mistakes(description)}## Known limits
 
 - Trained on images of mostly light skin from Austria, Australia and the archive of ISIC; nothing is known about others.
 - `AKIEC` joins actinic keratoses and squamous cell carcinomas, as HAM10000 does.
-- Where modes are wrong, with the ids of the surest mistakes, stands in `studies/flagship/RESULTS.md`.
 - Images with two or more lesions get one mask. Lesions that fill the frame have poor masks.
 - The gate knows photographs and textures. It has not been shown clinical (non-dermoscopic) photographs of lesions.
 
@@ -105,6 +118,74 @@ def mode_card(description: BundleDescription, mode: str) -> str:
             }
         )
     )
+
+
+def _heads_point(description: BundleDescription) -> str:
+    """From which risk on the heads flag; empty where a mode says so in their place."""
+    if description.modes:
+        return ""
+    point = description.heads.malignancy_point
+    return f"- Malignancy: {point.meaning} (threshold {point.threshold:.4f}).\n"
+
+
+def _licences(description: BundleDescription) -> str:
+    """Licences of the public data sets that are named, and of what the networks of the modes began as."""
+    named = " ".join(description.training_data).casefold().replace(" ", "")
+    families: dict[str, list[str]] = {}
+    for name, source in SOURCES.items():
+        if (family := name.split("-")[0]) in named:
+            families.setdefault(source.licence, []).append(family.upper())
+    lines = [f"- Licence of {', '.join(dict.fromkeys(names))}: {licence}" for licence, names in families.items()]
+    networks = [network for mode in description.modes.values() for network in mode.networks]
+    lines += [f"- Networks began as {name}, ImageNet weights: {licence}" for name, licence in _kinds(networks)]
+    return "\n".join(lines)
+
+
+def _kinds(networks: Sequence[MemberPart]) -> list[tuple[str, str]]:
+    return sorted({(network.backbone, network.licence) for network in networks})
+
+
+def _metrics(description: BundleDescription) -> str:
+    """Tables: what was measured of the bundle, then of each of its modes."""
+    titles = {f"mode {name}: ": f"### Mode {name}" for name in description.modes}
+    rows: dict[str, list[str]] = {"": [], **{title: [] for title in titles}}
+    for metric in description.metrics:
+        title = next((title for title in titles if metric.name.startswith(title)), "")
+        value = f"{metric.value:.4g} ({metric.low:.4g} to {metric.high:.4g})"
+        rows[title].append(f"| {metric.name.removeprefix(title)} | {value} | {metric.n:,} | {metric.data} |")
+    tables = [
+        "\n".join([*([titles[title], ""] if title else []), _TABLE, *lines, ""])
+        for title, lines in rows.items()
+        if lines
+    ]
+    return "\n".join(tables)
+
+
+def _mistakes(description: BundleDescription) -> str:
+    """A section with the surest wrong answers; empty where none are known."""
+    if not description.mistakes:
+        return ""
+    rows = []
+    for one in description.mistakes:
+        flagged = "yes" if one.flagged else "**no**" if _is_malignant(description, one) else "no"
+        values = (one.image, one.mode, one.truth, one.said, f"{one.probability:.2f}", f"{one.risk:.2f}", flagged)
+        rows.append(f"| {' | '.join(values)} |")
+    lines = [
+        "## Where it is surest and wrong",
+        "",
+        f"Held-out images of {', '.join(sorted({one.data for one in description.mistakes}))}, answered, with the",
+        "probability of the wrong diagnosis, were all equally frequent. In bold: malignant, and not flagged.",
+        "",
+        "| image | mode | it is | it was called | probability | malignancy risk | flagged |",
+        f"|{' --- |' * 7}",
+        *rows,
+    ]
+    return "\n".join([*lines, "", ""])
+
+
+def _is_malignant(description: BundleDescription, one: Mistake) -> bool:
+    definition = description.modes[one.mode].malignancy_definition if one.mode in description.modes else "graz"
+    return one.truth in taxonomy.malignancy_definition(definition).malignant
 
 
 def _look(network: MemberPart) -> str:
