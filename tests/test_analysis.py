@@ -6,13 +6,14 @@ import pytest
 from pydantic import ValidationError
 
 from dermoscope import taxonomy
-from dermoscope.analysis import Analysis, Gate, LesionMask, Malignancy, Measures, Status
+from dermoscope.analysis import Analysis, Evidence, Gate, LesionMask, Malignancy, Measures, PredictionSet, Status
 
 COLUMNS = """
     image_id path status reason is_skin p_skin group p_melanocytic p_carcinoma p_keratosis p_fibrous p_vascular
     diagnosis p_MEL p_NV p_BCC p_AKIEC p_BKL p_DF p_VASC p_malignant malignancy_definition p_melanoma
     abstained abstain_reason mask mask_confidence area_fraction flagged malignancy_threshold quality width height
-    bundle asymmetry border_irregularity colours diameter_px diameter_mm cut_by_border
+    bundle asymmetry border_irregularity colours diameter_px diameter_mm cut_by_border out_of_distribution
+    mode prediction_set evidence_inside evidence_warning
 """
 DIAGNOSIS = dict.fromkeys(taxonomy.HAM10000_CODES, 0.1) | {"NV": 0.4}
 GROUP = dict.fromkeys(taxonomy.GROUPS, 0.1) | {taxonomy.GROUPS[2]: 0.6}
@@ -43,6 +44,8 @@ DONE = Analysis(
     diagnosis=DIAGNOSIS,
     group=GROUP,
     malignancy=Malignancy(probability=0.2, definition="graz", threshold=0.1, operating_point="x", flagged=True),
+    prediction_set=PredictionSet(codes=("NV", "MEL"), coverage=0.9),
+    evidence=Evidence(share_inside=0.25, peak_inside=False, grid=((0.0,),), warning="75% lies outside"),
     p_melanoma=0.05,
     timings_ms={"decode": 1.5},
     bundle="0123456789abcdef",
@@ -69,6 +72,17 @@ def test_top_answers() -> None:
     assert DONE.top_group == taxonomy.GROUPS[2]
 
 
+@pytest.mark.parametrize(("code", "group"), [("BCC", "non-melanocytic carcinoma"), ("AKIEC", "keratosis")])
+def test_in_a_mode_the_group_is_that_of_the_diagnosis(code: str, group: str) -> None:
+    """Two diagnoses of another group may outweigh it together; `AKIEC` lies in two groups."""
+    diagnosis = {code: 0.4, "MEL": 0.3, "NV": 0.2, "BKL": 0.1}
+    groups = {"melanocytic": 0.5, "keratosis": 0.3, "non-melanocytic carcinoma": 0.2}
+    assert set(groups) <= set(taxonomy.GROUPS)
+    by_head = DONE.model_copy(update={"diagnosis": diagnosis, "group": groups})
+    assert by_head.top_group == "melanocytic"
+    assert by_head.model_copy(update={"mode": "best"}).top_group == group
+
+
 def test_row() -> None:
     row = DONE.to_row()
     assert row["status"] == "done"
@@ -79,6 +93,9 @@ def test_row() -> None:
     assert row["abstained"] is False
     assert (row["asymmetry"], row["border_irregularity"], row["colours"]) == (0.15, 1.4, "light brown; black")
     assert (row["diameter_px"], row["diameter_mm"], row["cut_by_border"]) == (20.5, None, False)
+    assert row["prediction_set"] == "NV MEL"
+    assert DONE.model_copy(update={"mode": "best"}).to_row()["mode"] == "best"
+    assert (row["evidence_inside"], row["evidence_warning"]) == (0.25, "75% lies outside")
     assert all(f"p_{taxonomy.GROUP_COLUMNS[group]}" in row for group in taxonomy.GROUPS)
 
 
@@ -94,6 +111,27 @@ def test_a_failed_image_has_the_same_columns_and_no_numbers() -> None:
     }
     assert failed.status is Status.FAILED
     assert failed.top_group is failed.top_diagnosis is None
+
+
+@pytest.mark.parametrize(
+    ("is_skin", "abstained", "flagged", "expected"),
+    [(True, True, True, True), (True, True, False, False), (True, False, True, False), (False, True, True, False)],
+)
+def test_flagged_without_an_answer(is_skin: bool, abstained: bool, flagged: bool, expected: bool) -> None:
+    assert DONE.gate
+    assert DONE.malignancy
+    changes = {
+        "gate": DONE.gate.model_copy(update={"is_skin": is_skin}),
+        "malignancy": DONE.malignancy.model_copy(update={"flagged": flagged}),
+        "abstained": abstained,
+    }
+    assert DONE.model_copy(update=changes).flagged_without_answer == expected
+
+
+def test_without_gate_or_risk_it_is_clear_what_is_flagged() -> None:
+    withheld = DONE.model_copy(update={"abstained": True})
+    assert withheld.model_copy(update={"gate": None}).flagged_without_answer
+    assert not withheld.model_copy(update={"malignancy": None}).flagged_without_answer
 
 
 def test_other_codes_get_columns_of_their_own() -> None:

@@ -295,10 +295,10 @@ def test_a_picture_on_request(path: Path, analyzer: Analyzer) -> None:
     assert (outcome.analysis.evidence is not None) == (path == SKIN[0])
 
 
-def test_evidence_on_request(analyzer: Analyzer, outcomes: dict[Path, Outcome]) -> None:
-    assert outcomes[ONE].analysis.evidence is None
-    assert "evidence" not in outcomes[ONE].analysis.timings_ms
-    found = analyzer.analyze(ONE, evidence=True)
+def test_the_networks_of_a_mode_tell_where_the_risk_comes_from_without_being_asked(
+    analyzer: Analyzer, outcomes: dict[Path, Outcome]
+) -> None:
+    found = outcomes[ONE]
     assert found.picture is None
     assert "evidence" in found.analysis.timings_ms
     evidence = found.analysis.evidence
@@ -307,7 +307,8 @@ def test_evidence_on_request(analyzer: Analyzer, outcomes: dict[Path, Outcome]) 
     assert evidence.share_inside is not None
     assert 0 <= evidence.share_inside <= 1
     assert evidence.warning == "", "its evidence is on the lesion"
-    assert numbers(found.analysis) == numbers(outcomes[ONE].analysis)
+    assert analyzer.analyze(ONE, evidence=True, picture=True).analysis.evidence == evidence
+    assert outcomes[NOT_SKIN[0]].analysis.evidence is None
 
 
 def with_description(tmp_path: Path, change: Callable[[dict[str, Any]], None]) -> Analyzer:
@@ -324,6 +325,17 @@ def with_description(tmp_path: Path, change: Callable[[dict[str, Any]], None]) -
 def before(tmp_path: Path) -> Analysis:
     """What the heads say by themselves."""
     return with_description(tmp_path / "before", lambda _: None).analyze(ONE).analysis
+
+
+def test_the_heads_alone_tell_where_the_risk_comes_from_on_request(tmp_path: Path, before: Analysis) -> None:
+    assert before.evidence is None
+    assert "evidence" not in before.timings_ms
+    found = with_description(tmp_path, lambda _: None).analyze(ONE, evidence=True)
+    assert found.picture is None
+    assert found.analysis.evidence
+    assert found.analysis.evidence.share_inside is not None
+    assert "evidence" in found.analysis.timings_ms
+    assert numbers(found.analysis) == numbers(before)
 
 
 def test_without_a_group_head_groups_come_from_the_diagnoses(tmp_path: Path, before: Analysis) -> None:

@@ -210,7 +210,8 @@ class Analysis(_Record):
         group: Probability of each lesion group, were all equally frequent; sums to 1.
         malignancy: Risk under a named definition.
         prediction_set: Diagnoses that hold the true one as often as promised, where the bundle is calibrated for it.
-        evidence: Where the risk comes from, or none where it was not asked for or the image is not skin.
+        evidence: Where the risk comes from; none where the image is not skin, or where it was not asked for and no
+            network of a mode tells.
         p_melanoma: The part of the malignancy risk that falls to melanoma, at the class frequencies of the bundle.
         abstained: Whether the answer is withheld.
         abstain_reason: Why; empty when an answer is given.
@@ -254,8 +255,21 @@ class Analysis(_Record):
 
     @property
     def top_group(self) -> str | None:
-        """The most probable lesion group, or none for a failed image."""
-        return max(self.group, key=self.group.__getitem__) if self.group else None
+        """The lesion group that is told, or none for a failed image.
+
+        In a mode that of the most probable diagnosis, so that they cannot contradict each other (of the two of `AKIEC`,
+        the more probable); the most probable one where another head tells the group.
+        """
+        groups = [group for group in taxonomy.group_shares(self.top_diagnosis or "") if group in self.group]
+        if not self.mode or not groups:
+            groups = list(self.group)
+        return max(groups, key=self.group.__getitem__) if groups else None
+
+    @property
+    def flagged_without_answer(self) -> bool:
+        """Whether an image of skin gets no answer although its malignancy risk reaches the operating point."""
+        is_skin = self.gate is None or self.gate.is_skin
+        return is_skin and self.abstained and self.malignancy is not None and self.malignancy.flagged
 
     def to_dict(self) -> dict[str, Any]:
         """The record as plain JSON types."""
@@ -295,6 +309,10 @@ class Analysis(_Record):
             "diameter_mm": self.measures.diameter_mm if self.measures else None,
             "cut_by_border": self.measures.cut_by_border if self.measures else None,
             "out_of_distribution": self.out_of_distribution,
+            "mode": self.mode,
+            "prediction_set": " ".join(self.prediction_set.codes) if self.prediction_set else None,
+            "evidence_inside": self.evidence.share_inside if self.evidence else None,
+            "evidence_warning": self.evidence.warning if self.evidence else "",
         }
 
     def _diagnosis_columns(self) -> tuple[str, ...]:

@@ -137,7 +137,8 @@ class Analyzer:
             path: Path for the record, as the user knows it.
             frame: Which frame of a DICOM file, from 1.
             picture: Whether to draw image, outline and evidence; the record then has the evidence, too.
-            evidence: Whether to look where the risk comes from, for 15 to 25 ms of processor time.
+            evidence: Whether to look where the risk comes from also where the heads answer alone, for 15 to 25 ms of
+                processor time. The networks of a mode tell it by the way, and the record then always has it.
             keep_open: Whether to keep the image behind the encoder, for clicks and evidence.
             spacing_mm: Distance between rows, then between columns, in millimetres, so that diameters have a unit;
                 where the file has its own, that counts.
@@ -175,8 +176,8 @@ class Analyzer:
             answer = self._answers(encoded.feature, image.rgb, mask)
         evidence_map = found_evidence = drawing = None
         rules = answer.rules
-        is_needed = evidence or picture or (rules is not None and rules.least_evidence_inside is not None)
-        if gate.is_skin and is_needed:
+        is_asked = evidence or picture or (rules is not None and rules.least_evidence_inside is not None)
+        if gate.is_skin and (is_asked or answer.evidence is not None):
             with clock("evidence"):
                 evidence_map = self._occlusion(encoded) if answer.evidence is None else answer.evidence
                 flagged = answer.malignancy.flagged

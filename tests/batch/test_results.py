@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 import cv2
@@ -24,6 +25,7 @@ from dermoscope.batch.results import (
     write_csv,
 )
 from tests.batch.fake_analyzer import outcome_of
+from tests.watch import REPOSITORY
 
 # A promise to scripts: columns are added, never renamed.
 COLUMNS = """
@@ -33,7 +35,7 @@ COLUMNS = """
     p_malignant malignancy_definition p_melanoma abstained abstain_reason
     mask mask_confidence area_fraction flagged malignancy_threshold quality width height bundle
     asymmetry border_irregularity colours diameter_px diameter_mm cut_by_border
-    out_of_distribution
+    out_of_distribution mode prediction_set evidence_inside evidence_warning
 """.split()  # noqa: SIM905
 
 
@@ -111,16 +113,28 @@ def test_the_table(tmp_path: Path) -> None:
         if one.status is Status.DONE:
             assert float(row["p_MEL"]) == one.diagnosis["MEL"]
             assert row["mask"] == (f"masks/{one.image_id}.png" if one.mask else "")
+    withheld = [row for row in rows if row["is_skin"] == "True" and row["abstained"] == "True"]
     answered = [row for row in rows if row["is_skin"] == "True" and row["abstained"] == "False"]
     assert totals == Totals(
         images=61,
         done=60,
         failed=1,
         not_skin=sum(row["is_skin"] == "False" for row in rows),
-        withheld=sum(row["is_skin"] == "True" and row["abstained"] == "True" for row in rows),
+        withheld=len(withheld),
+        withheld_flagged=sum(row["flagged"] == "True" for row in withheld),
         flagged=sum(row["flagged"] == "True" for row in answered),
     )
-    assert min(totals.not_skin, totals.withheld, totals.flagged) > 0
+    assert min(totals.not_skin, totals.withheld_flagged, totals.flagged) > 0
+    assert totals.withheld_flagged < totals.withheld
+
+
+def test_readme_names_every_column(tmp_path: Path) -> None:
+    write_csv(write_lines(tmp_path / "results.jsonl", [analysis("a")]), tmp_path / "results.csv", masks=True)
+    header = (tmp_path / "results.csv").read_text().splitlines()[0].split(",")
+    _, _, promise = (REPOSITORY / "README.md").read_text(encoding="utf-8").partition("The columns of `results.csv`")
+    table = promise.split("\n\n")[1].splitlines()[2:]
+    named = [name for line in table for name in re.findall(r"`(\w+)`", line.split("|")[1])]
+    assert sorted(named) == sorted(header)
 
 
 def test_classes_beyond_ham10000_get_columns_of_their_own(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import highdicom
 import pytest
 from pydicom.dataset import Dataset
 
-from dermoscope.analysis import Analysis
+from dermoscope.analysis import Analysis, Evidence, PredictionSet
 from dermoscope.dicom.model import NOTICE
 from dermoscope.dicom.report import CODING_SCHEME, findings_report
 from dermoscope.dicom.segmentation import lesion_segmentation
@@ -72,6 +72,35 @@ def test_a_withheld_answer_is_not_given() -> None:
     assert answers(group)["answer"] == ("withheld", "Withheld: the image does not look like skin")
     assert not {"flagged", "diagnosis", "group"} & answers(group).keys()
     assert numbers(group)["p_malignant"] == 0.123456789
+
+
+def doubtful(**changes: Any) -> Any:
+    """What is said of an image of skin with two diagnoses in its set, and with its evidence beside the lesion."""
+    evidence = Evidence(share_inside=0.1, peak_inside=False, grid=((0.0,),), warning="90% lies outside")
+    doubts = {"prediction_set": PredictionSet(codes=("NV", "MEL"), coverage=0.9), "evidence": evidence}
+    found = analysis().model_copy(update=doubts | changes)
+    (group,) = report_on(found, mask=False).content.get_image_measurement_groups()
+    return group
+
+
+def test_a_doubtful_answer_comes_with_its_doubts() -> None:
+    group = doubtful()
+    assert answers(group)["evidence_warning"][1] == "Most evidence is beside the lesion; do not trust the risk"
+    remain = [one.value.meaning for one in group.get_qualitative_evaluations() if one.name.value == "prediction_set"]
+    assert remain == ["melanocytic nevus", "melanoma"]
+    alone = doubtful(prediction_set=PredictionSet(codes=("NV",), coverage=0.9), evidence=None)
+    assert not {"prediction_set", "evidence_warning"} & answers(alone).keys()
+
+
+def test_no_answer_above_the_operating_point_is_flagged_and_no_diagnosis_is_told() -> None:
+    said = answers(doubtful(abstained=True, abstain_reason="no diagnosis is probable enough"))
+    assert said["answer"] == ("withheld", "Withheld: no diagnosis is probable enough")
+    assert said["flagged"][1] == "Yes"
+    assert not {"diagnosis", "group", "prediction_set", "evidence_warning"} & said.keys()
+    low = analysis().malignancy
+    assert low
+    below = doubtful(abstained=True, abstain_reason="x", malignancy=low.model_copy(update={"flagged": False}))
+    assert "flagged" not in answers(below)
 
 
 @pytest.mark.parametrize(("spacing", "factor", "unit"), [(None, 1.0, "{pixels}"), ([0.02, 0.03], 0.0006, "mm2")])

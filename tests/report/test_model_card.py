@@ -27,6 +27,16 @@ def test_what_is_missing_is_left_out() -> None:
     card = model_card({"name": "bare"})
     assert card.facts == (("Name", "bare"),)
     assert not card.metrics
+    assert not card.has_maps
+
+
+def test_the_mode_that_answers_is_named_and_whether_its_networks_have_maps() -> None:
+    modes = {"best": {"meaning": "every network", "networks": ["one"]}, "heads": {"meaning": "", "networks": []}}
+    best, heads = (model_card({"modes": modes, "mode": name}) for name in modes)
+    assert best.facts == (("Mode that answers", "best: every network"),)
+    assert best.has_maps
+    assert heads.facts == (("Mode that answers", "heads"),)
+    assert not heads.has_maps
 
 
 def test_definitions_in_words() -> None:

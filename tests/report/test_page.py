@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from dermoscope.analysis import Analysis
+from dermoscope.analysis import Analysis, Evidence, PredictionSet
 from dermoscope.batch.errors import OutputError
 from dermoscope.batch.results import ResultsFile, encode_line
 from dermoscope.report import write_report
@@ -80,7 +80,10 @@ def analyses(count: int) -> list[Analysis]:
 def test_the_page_shows_every_image_and_what_failed(tmp_path: Path) -> None:
     _, page = write(tmp_path, [*analyses(50), Analysis.failed("broken", "in/broken.jpg", "is cut short")])
     assert len(page.rows()) == 50
-    assert {row["data-verdict"] for row in page.rows()} == {"flagged", "not flagged", "withheld", "not skin"}
+    verdicts = {"flagged", "not flagged", "withheld", "withheld, flagged", "not skin"}
+    assert {row["data-verdict"] for row in page.rows()} == verdicts
+    options = {attributes["value"] for attributes in page.attributes("option") if "value" in attributes}
+    assert verdicts <= options, "each can be looked for"
     assert "50 of 51 images analysed" in page.text
     for words in (
         "in/broken.jpg",
@@ -97,6 +100,59 @@ def test_the_page_shows_every_image_and_what_failed(tmp_path: Path) -> None:
         "blurred",
     ):
         assert words in page.text, words
+
+
+def doubtful(*, abstained: bool, probability: float = 0.6) -> Analysis:
+    """A flagged melanoma, as the model sees it, with most of the evidence beside the lesion and two diagnoses left."""
+    one = next(analysis for analysis in analyses(50) if not analysis.abstained)
+    assert one.malignancy
+    risk = {"probability": probability, "flagged": probability >= one.malignancy.threshold}
+    changes = {
+        "malignancy": one.malignancy.model_copy(update=risk),
+        "diagnosis": dict.fromkeys(one.diagnosis, 0.04) | {"MEL": 0.76},
+        "prediction_set": PredictionSet(codes=("MEL", "NV"), coverage=0.9),
+        "evidence": Evidence(share_inside=0.1, peak_inside=False, grid=((0.0,),), warning="90% lies outside"),
+        "abstained": abstained,
+        "abstain_reason": "no diagnosis is probable enough" if abstained else "",
+    }
+    return one.model_copy(update=changes)
+
+
+def test_a_doubtful_answer_comes_with_its_doubts(tmp_path: Path) -> None:
+    _, page = write(tmp_path, [doubtful(abstained=False)])
+    assert "Remain possible: melanoma, melanocytic nevus" in page.text
+    assert "90% lies outside" in page.text
+    assert re.search(r"hold the true diagnosis for 90.0\W% of all images", page.text)
+
+
+def test_no_answer_above_the_operating_point_is_no_all_clear(tmp_path: Path) -> None:
+    _, page = write(tmp_path, [doubtful(abstained=True), doubtful(abstained=True, probability=0.1)])
+    assert [row["data-verdict"] for row in page.rows()] == ["withheld, flagged", "withheld"]
+    assert page.text.count("No answer, but the malignancy risk is at or above the operating point") == 1
+    assert re.search(r"1 of them has a malignancy risk of 30.0\W% or more all the same: have it looked at", page.text)
+    for withheld in ("Remain possible: ", "90% lies outside", "60.0", "76.0"):
+        assert withheld not in page.text, withheld
+
+
+def test_where_nothing_is_withheld_and_flagged_the_summary_does_not_speak_of_it(tmp_path: Path) -> None:
+    _, page = write(tmp_path, [doubtful(abstained=True, probability=0.1)])
+    assert "of them" not in page.text
+
+
+@pytest.mark.parametrize(
+    ("bundle", "words"),
+    [
+        ({"modes": {"best": {"networks": ["one"]}}, "mode": "best"}, "the class activation maps of the networks"),
+        ({"modes": {"best": {"networks": ["one"]}}}, "leaving out one region of the image after another"),
+        ({}, "leaving out one region of the image after another"),
+    ],
+)
+def test_how_the_evidence_was_found(tmp_path: Path, bundle: dict[str, object], words: str) -> None:
+    write(tmp_path, analyses(1))
+    write_report(tmp_path / "results.jsonl", tmp_path / "report.html", bundle=bundle)
+    text = Page((tmp_path / "report.html").read_text(encoding="utf-8")).text
+    assert words in text
+    assert ("leaving out" in text) != ("activation maps" in text)
 
 
 def test_the_page_reaches_for_nothing(tmp_path: Path) -> None:

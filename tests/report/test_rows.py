@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from dermoscope.analysis import Analysis, Evidence, Measures
+from dermoscope.analysis import Analysis, Evidence, Measures, PredictionSet
 from dermoscope.report.rows import Thumbnails, row_of, share
 from tests.batch.fake_analyzer import outcome_of
 
@@ -31,7 +31,7 @@ def test_a_withheld_answer_is_not_shown() -> None:
         assert bool(row.group) == has_answer
         assert bool(row.why) == (not has_answer)
         assert row.folder == "a/b"
-    assert verdicts == {"flagged", "not flagged", "withheld", "not skin"}
+    assert verdicts == {"flagged", "not flagged", "withheld", "withheld, flagged", "not skin"}
 
 
 def measures(*, cut: bool = False, millimetres: float | None = None) -> Measures:
@@ -84,6 +84,16 @@ def test_evidence_belongs_to_an_answer() -> None:
     assert (row.evidence.value, row.warning) == (0.25, "75% lies outside")
     withheld = row_of(analysis.model_copy(update={"abstained": True, "abstain_reason": "x"}), None)
     assert (withheld.evidence.value, withheld.warning) == (-1, "")
+
+
+def test_the_diagnoses_that_remain_belong_to_an_answer_and_are_several() -> None:
+    two = PredictionSet(codes=("NV", "MEL"), coverage=0.9)
+    analysis = answered().model_copy(update={"prediction_set": two})
+    assert row_of(analysis, None).remain == ("melanocytic nevus", "melanoma")
+    withheld = {"abstained": True, "abstain_reason": "x"}
+    assert row_of(analysis.model_copy(update=withheld), None).remain == ()
+    alone = {"prediction_set": PredictionSet(codes=("NV",), coverage=0.9)}
+    assert row_of(analysis.model_copy(update=alone), None).remain == ()
 
 
 @pytest.fixture

@@ -45,6 +45,7 @@ class Totals:
         failed: Rows of images that could not be analysed.
         not_skin: Analysed images that the gate refused.
         withheld: Analysed images of skin whose answer is withheld for another reason.
+        withheld_flagged: Those of them that are at or above the operating point all the same.
         flagged: Analysed images with an answer, at or above the operating point.
         empty: Segmented images without a mask.
     """
@@ -54,6 +55,7 @@ class Totals:
     failed: int = 0
     not_skin: int = 0
     withheld: int = 0
+    withheld_flagged: int = 0
     flagged: int = 0
     empty: int = 0
 
@@ -232,6 +234,8 @@ def _counts_of_analysis(analysis: Analysis) -> Iterator[str]:
         yield "not_skin"
     elif analysis.abstained:
         yield "withheld"
+        if analysis.flagged_without_answer:
+            yield "withheld_flagged"
     elif analysis.malignancy is not None and analysis.malignancy.flagged:
         yield "flagged"
 

@@ -202,5 +202,6 @@ def _totals(summary: BatchSummary) -> list[tuple[int, str, str]]:
     return [
         (summary.totals.not_skin, "not skin", "no answer given"),
         (summary.totals.withheld, "withheld", "no answer given, for the reason in results.csv"),
+        (summary.totals.withheld_flagged, "of them flagged", "no answer is no all-clear: have them looked at"),
         (summary.totals.flagged, "flagged", "malignancy risk at or above the operating point"),
     ]

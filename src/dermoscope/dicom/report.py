@@ -194,10 +194,20 @@ def _answers(analysis: Analysis) -> Iterator[QualitativeEvaluation]:
         members = ", ".join(sorted(taxonomy.malignancy_definition(name).malignant))
         meaning = concept(name, f"{name}: {members}")
         yield QualitativeEvaluation(concept("malignancy_definition", "Malignant means"), meaning)
-        if not analysis.abstained:
+        if not analysis.abstained or analysis.flagged_without_answer:
             flagged = codes.SCT.Yes if analysis.malignancy.flagged else codes.SCT.No
             yield QualitativeEvaluation(concept("flagged", "At or above the operating point"), flagged)
-    if not analysis.abstained and analysis.top_diagnosis and analysis.top_group:
+    if analysis.abstained:
+        return
+    if analysis.evidence is not None and analysis.evidence.warning:
+        beside = concept("beside", "Most evidence is beside the lesion; do not trust the risk")
+        yield QualitativeEvaluation(concept("evidence_warning", "Warning"), beside)
+    remain = analysis.prediction_set.codes if analysis.prediction_set is not None else ()
+    for code in remain if len(remain) > 1 else ():
+        yield QualitativeEvaluation(
+            concept("prediction_set", "Remains possible"), concept(code, taxonomy.CODE_NAMES[code])
+        )
+    if analysis.top_diagnosis and analysis.top_group:
         group, diagnosis = analysis.top_group, analysis.top_diagnosis
         yield QualitativeEvaluation(
             concept("group", "Most probable lesion group"), concept(taxonomy.GROUP_COLUMNS[group], group)

@@ -28,11 +28,13 @@ class ModelCard:
         facts: Label and text, in the order they are shown.
         training_data: Which images made the weights.
         metrics: What was measured.
+        has_maps: Whether networks with class activation maps answer, which are then the evidence.
     """
 
     facts: tuple[tuple[str, str], ...]
     training_data: tuple[str, ...]
     metrics: tuple[MeasuredMetric, ...]
+    has_maps: bool
 
 
 def model_card(bundle: Mapping[str, Any]) -> ModelCard:
@@ -41,6 +43,7 @@ def model_card(bundle: Mapping[str, Any]) -> ModelCard:
         facts=tuple(_facts(bundle)),
         training_data=tuple(_plain(str(text)) for text in bundle.get("training_data", ())),
         metrics=tuple(map(_metric, bundle.get("metrics", ()))),
+        has_maps=bool(_mode(bundle).get("networks")),
     )
 
 
@@ -59,16 +62,15 @@ def _facts(bundle: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         ("Intended use", bundle.get("intended_use", "")),
         ("Licence", bundle.get("licence", "")),
         ("Image encoder", encoder.get("name", "")),
-        ("Mode that answers", _mode(bundle)),
+        ("Mode that answers", ": ".join(text for text in (bundle.get("mode"), _mode(bundle).get("meaning")) if text)),
     ):
         if text:
             yield label, _plain(str(text))
 
 
-def _mode(bundle: Mapping[str, Any]) -> str:
-    name = bundle.get("mode", "")
-    meaning = bundle.get("modes", {}).get(name, {}).get("meaning", "")
-    return f"{name}: {meaning}" if meaning else str(name)
+def _mode(bundle: Mapping[str, Any]) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = bundle.get("modes", {}).get(bundle.get("mode"), {})
+    return found
 
 
 def _metric(metric: Mapping[str, Any]) -> MeasuredMetric:

@@ -24,12 +24,14 @@ class Overview:
         failed: Images that could not be analysed.
         not_skin: Images that the gate refused.
         withheld: Images of skin whose answer is withheld.
+        withheld_flagged: Those of them that are at or above the operating point all the same.
         flagged: Images with an answer, at or above the operating point.
         answered: Images with an answer.
         risk_bins: Images with an answer, by malignancy risk, in `BINS` equal bins from 0 to 1.
         groups: Images with an answer, by most probable lesion group.
         quality: Images by quality flag.
         malignancy: Definition and operating point, from the first result that has them.
+        coverage: How often a prediction set holds the true diagnosis, from the first result that has one.
         gate_threshold: The gate's operating point, from the first result that has it.
     """
 
@@ -38,12 +40,14 @@ class Overview:
     failed: int = 0
     not_skin: int = 0
     withheld: int = 0
+    withheld_flagged: int = 0
     flagged: int = 0
     answered: int = 0
     risk_bins: list[int] = field(default_factory=lambda: [0] * BINS)
     groups: Counter[str] = field(default_factory=Counter)
     quality: Counter[str] = field(default_factory=Counter)
     malignancy: Malignancy | None = None
+    coverage: float | None = None
     gate_threshold: float | None = None
     _riskiest: list[tuple[float, int]] = field(default_factory=list)
 
@@ -54,7 +58,7 @@ class Overview:
 
     @property
     def shown(self) -> frozenset[int]:
-        """Positions of the results the page shows: all that were analysed, or the riskiest answers of too many."""
+        """Positions of the results the page shows: all that were analysed, or the riskiest of too many."""
         return frozenset(-negative for _, negative in self._riskiest)
 
     def group_counts(self) -> list[tuple[str, int]]:
@@ -74,10 +78,11 @@ class Overview:
             return
         self.quality.update(analysis.quality)
         self.malignancy = self.malignancy or analysis.malignancy
+        if self.coverage is None and analysis.prediction_set is not None:
+            self.coverage = analysis.prediction_set.coverage
         if self.gate_threshold is None and analysis.gate is not None:
             self.gate_threshold = analysis.gate.threshold
-        has_answer = verdict_of(analysis) in ("flagged", "not flagged")
-        risk = analysis.malignancy.probability if has_answer and analysis.malignancy else -1.0
+        risk = known_risk(analysis)
         entry = (risk, -position)  # of equals the earlier one stays
         if len(self._riskiest) < self.limit:
             heapq.heappush(self._riskiest, entry)
@@ -86,8 +91,9 @@ class Overview:
         match verdict_of(analysis):
             case "not skin":
                 self.not_skin += 1
-            case "withheld":
+            case "withheld" | "withheld, flagged" as verdict:
                 self.withheld += 1
+                self.withheld_flagged += verdict == "withheld, flagged"
             case verdict:
                 self.answered += 1
                 self.flagged += verdict == "flagged"
@@ -109,9 +115,20 @@ def gather(results: Iterable[Analysis], limit: int) -> Overview:
 
 
 def verdict_of(analysis: Analysis) -> str:
-    """What became of an analysed image: `not skin`, `withheld`, `flagged` or `not flagged`."""
+    """What became of an image: `not skin`, `withheld`, `withheld, flagged`, `flagged` or `not flagged`."""
     if analysis.gate is not None and not analysis.gate.is_skin:
         return "not skin"
     if analysis.abstained or analysis.malignancy is None:
-        return "withheld"
+        return "withheld, flagged" if analysis.flagged_without_answer else "withheld"
     return "flagged" if analysis.malignancy.flagged else "not flagged"
+
+
+def known_risk(analysis: Analysis) -> float:
+    """The malignancy risk as far as the page tells it, 0 to 1: all of it with an answer, -1 without one.
+
+    An image that is flagged without an answer has the risk of the operating point, at least, and no other is told.
+    """
+    verdict = verdict_of(analysis)
+    if analysis.malignancy is None or verdict in ("not skin", "withheld"):
+        return -1.0
+    return analysis.malignancy.threshold if verdict == "withheld, flagged" else analysis.malignancy.probability

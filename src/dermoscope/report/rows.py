@@ -13,7 +13,7 @@ import numpy as np
 
 from dermoscope import taxonomy
 from dermoscope.analysis import Analysis, Measures
-from dermoscope.report.overview import verdict_of
+from dermoscope.report.overview import known_risk, verdict_of
 
 _THUMBNAIL_HEIGHT = 112
 _THUMBNAIL_WIDTH = 448
@@ -51,6 +51,7 @@ class Share:
 class Row:
     """One analysed image. `group` and `diagnosis` are empty where the answer is withheld, `warning` where all is well.
 
+    `known_risk` is what the row is sorted by. `remain` are the diagnoses that remain possible, where they are several.
     `letters` are those of the ABCD rule with their texts; none without a mask.
     """
 
@@ -63,11 +64,13 @@ class Row:
     why: str
     p_skin: Share
     risk: Share
+    known_risk: float
     melanoma: Share
     group: str
     p_group: Share
     diagnosis: str
     p_diagnosis: Share
+    remain: tuple[str, ...]
     area: Share
     mask_confidence: Share
     letters: tuple[tuple[str, str], ...]
@@ -92,6 +95,7 @@ def row_of(analysis: Analysis, thumbnail: Thumbnail | None) -> Row:
     """The row of an analysed image."""
     verdict = verdict_of(analysis)
     answered = verdict in ("flagged", "not flagged")
+    remain = analysis.prediction_set.codes if answered and analysis.prediction_set else ()
     group, diagnosis = (analysis.top_group, analysis.top_diagnosis) if answered else (None, None)
     return Row(
         image_id=analysis.image_id,
@@ -103,11 +107,14 @@ def row_of(analysis: Analysis, thumbnail: Thumbnail | None) -> Row:
         why=analysis.abstain_reason,
         p_skin=share(analysis.gate.p_skin if analysis.gate else None),
         risk=share(analysis.malignancy.probability if answered and analysis.malignancy else None),
+        known_risk=known_risk(analysis),
         melanoma=share(analysis.p_melanoma if answered else None),
         group=group or "",
         p_group=share(analysis.group[group] if group else None),
-        diagnosis=taxonomy.CODE_NAMES.get(diagnosis, diagnosis) if diagnosis else "",
+        diagnosis=_name(diagnosis) if diagnosis else "",
         p_diagnosis=share(analysis.diagnosis[diagnosis] if diagnosis else None),
+        # A single one would read as if nothing else were possible.
+        remain=tuple(map(_name, remain)) if len(remain) > 1 else (),
         area=share(analysis.mask.area_fraction if analysis.mask else None),
         mask_confidence=share(analysis.mask.confidence if analysis.mask else None),
         letters=_letters(analysis.measures) if analysis.measures else (),
@@ -116,6 +123,10 @@ def row_of(analysis: Analysis, thumbnail: Thumbnail | None) -> Row:
         warning=analysis.evidence.warning if answered and analysis.evidence else "",
         quality=analysis.quality,
     )
+
+
+def _name(code: str) -> str:
+    return taxonomy.CODE_NAMES.get(code, code)
 
 
 def _letters(measures: Measures) -> tuple[tuple[str, str], ...]:

@@ -33,6 +33,35 @@ _ALTER = """(changes) => {
 }"""
 
 
+DOUBTS: Mapping[str, Any] = MappingProxyType(
+    {
+        "p_melanoma": 0.4,
+        "prediction_set": {"codes": ["MEL", "NV"], "coverage": 0.9},
+        "evidence": {
+            "share_inside": 0.13,
+            "peak_inside": False,
+            "grid": [[0.0]],
+            "warning": "87% of the evidence for malignancy lies outside the lesion, at the dark frame of the image; "
+            "do not trust the risk",
+        },
+    }
+)
+"""Fields of an analysis with more than one diagnosis in its set, and with most of its evidence beside the lesion."""
+
+
+def risk(*, flagged: bool) -> dict[str, Any]:
+    """A malignancy risk on one side of its operating point."""
+    meaning = "sensitivity 0.95 for malignancy (graz)"
+    probability = 0.6 if flagged else 0.02
+    return {
+        "probability": probability,
+        "definition": "graz",
+        "threshold": 0.1,
+        "operating_point": meaning,
+        "flagged": flagged,
+    }
+
+
 def refuse(page: Page, path: str, status: int, code: str, message: str = "", retry_after: int = 0) -> None:
     """Lets the server answer with an error from now on."""
     body = json.dumps({"error": {"code": code, "message": message}})
@@ -120,8 +149,26 @@ def no_lesion(page: Page) -> None:
 
 def withheld(page: Page) -> None:
     reason = "the image is mostly frame"
-    alter(page, abstained=True, abstain_reason=reason, quality=["blurred", "mostly frame"])
+    quality = ["blurred", "mostly frame"]
+    alter(page, abstained=True, abstain_reason=reason, quality=quality, malignancy=risk(flagged=False))
     steps.answered(page, steps.SEVERAL_COLOURS)
+
+
+def withheld_flagged(page: Page) -> None:
+    reason = "no diagnosis is probable enough"
+    alter(page, abstained=True, abstain_reason=reason, malignancy=risk(flagged=True), **DOUBTS)
+    steps.answered(page, steps.SEVERAL_COLOURS)
+
+
+def doubtful(page: Page) -> None:
+    alter(page, abstained=False, abstain_reason="", malignancy=risk(flagged=True), **DOUBTS)
+    steps.answered(page, steps.SEVERAL_COLOURS)
+
+
+def doubtful_report(page: Page) -> None:
+    doubtful(page)
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.emulate_media(media="print")
 
 
 def poor_quality(page: Page) -> None:
@@ -267,6 +314,9 @@ STATES: Mapping[str, Reach] = MappingProxyType(
         "not-skin": not_skin,
         "no-lesion": no_lesion,
         "withheld": withheld,
+        "withheld-flagged": withheld_flagged,
+        "doubtful": doubtful,
+        "doubtful-report": doubtful_report,
         "poor-quality": poor_quality,
         "not-an-image": not_an_image,
         "too-large": too_large,

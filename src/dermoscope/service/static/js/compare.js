@@ -1,5 +1,6 @@
 // Two cases side by side, or the image in view beside a kept case.
 
+import { isAnswered, isFlaggedWithoutAnswer } from "./answer.js";
 import * as api from "./api.js";
 import { el, fill } from "./dom.js";
 import { drawing } from "./drawing.js";
@@ -85,7 +86,7 @@ function rows(sides) {
   const definitions = [...new Set(sides.map(({ analysis }) => analysis.malignancy?.definition).filter(Boolean))];
   const values = [
     [words.risk, ({ analysis }) => answered(analysis, () => percent(analysis.malignancy.probability))],
-    [words.verdict, ({ analysis }) => answered(analysis, () => verdict(analysis.malignancy))],
+    [words.verdict, ({ analysis }) => verdict(analysis)],
     [words.melanoma, ({ analysis }) => answered(analysis, () => percent(analysis.p_melanoma))],
     [words.diagnosis, ({ analysis }) => answered(analysis, () => top(analysis.diagnosis, TEXT.bars.codes))],
     [words.group, ({ analysis }) => answered(analysis, () => top(analysis.group, TEXT.bars.groups))],
@@ -103,9 +104,13 @@ function rows(sides) {
   return [el("caption", {}, caption), el("thead", {}, head), el("tbody", {}, lines)];
 }
 
-const answered = (analysis, value) => (analysis.abstained || !analysis.malignancy ? TEXT.history.withheld : value());
+const answered = (analysis, value) => (isAnswered(analysis) ? value() : TEXT.history.withheld);
 
-const verdict = ({ flagged }) => (flagged ? TEXT.compare.flagged : TEXT.compare.below);
+function verdict(analysis) {
+  const words = TEXT.compare;
+  if (isFlaggedWithoutAnswer(analysis)) return words.flagged;
+  return answered(analysis, () => (analysis.malignancy.flagged ? words.flagged : words.below));
+}
 
 function top(shares, names) {
   const [key, share] = Object.entries(shares).reduce((best, one) => (one[1] > best[1] ? one : best));

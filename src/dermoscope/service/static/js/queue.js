@@ -1,5 +1,6 @@
 // Sends the images one after the other, waits when the server is busy, and goes on when it is back.
 
+import { isFlaggedWithoutAnswer } from "./answer.js";
 import * as api from "./api.js";
 import { inWords, isFinal, patience } from "./failure.js";
 import { percent, sentence } from "./format.js";
@@ -88,7 +89,10 @@ function settle(item, outcome) {
 
 function spoken(name, { status, error, analysis }) {
   if (status === "failed") return TEXT.announce.failed(name, error);
-  if (analysis.abstained) return TEXT.announce.withheld(name, sentence(analysis.abstain_reason));
+  if (analysis.abstained) {
+    const text = TEXT.announce.withheld(name, sentence(analysis.abstain_reason));
+    return isFlaggedWithoutAnswer(analysis) ? `${text} ${TEXT.withheld.flagged}` : text;
+  }
   const { probability, flagged } = analysis.malignancy;
   return TEXT.announce.answer(name, percent(probability), flagged);
 }

@@ -1,5 +1,6 @@
 // The list of this session's images, with what came out of each.
 
+import { isAnswered, isFlaggedWithoutAnswer } from "./answer.js";
 import { el, fill } from "./dom.js";
 import { percent } from "./format.js";
 import { icon } from "./icons.js";
@@ -79,14 +80,15 @@ function removeAndLookUp(id) {
   setTimeout(() => (document.querySelector(".entry[aria-current]") ?? document.getElementById("main")).focus());
 }
 
-/** What came out of an image, in two or three words. */
+/** What came out of an image, in two or three words; `kind` are the classes it is drawn with. */
 export function outcome({ status, analysis }, busy = false) {
   const words = TEXT.queue;
   if (status === "failed") return { kind: "failed", text: words.failed };
   if (status === "sending") return { kind: "pending", text: words.sending };
   if (status === "waiting") return { kind: "pending", text: busy ? words.busy : words.waiting };
   if (analysis.gate && !analysis.gate.is_skin) return { kind: "withheld", text: words.notSkin };
-  if (analysis.abstained || !analysis.malignancy) return { kind: "withheld", text: words.withheld };
+  if (isFlaggedWithoutAnswer(analysis)) return { kind: "withheld.flagged", text: words.withheldFlagged };
+  if (!isAnswered(analysis)) return { kind: "withheld", text: words.withheld };
   const risk = percent(analysis.malignancy.probability);
   return analysis.malignancy.flagged
     ? { kind: "flagged", text: words.flagged(risk) }

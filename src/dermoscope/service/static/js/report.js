@@ -1,11 +1,13 @@
 // The report on paper: image, outline, numbers and notice of the image in view.
 
+import { isAnswered } from "./answer.js";
 import { drawing } from "./drawing.js";
 import { el, fill } from "./dom.js";
 import { moment, percent } from "./format.js";
-import { bars } from "./result/bars.js";
+import { bars, remaining } from "./result/bars.js";
 import { facts } from "./result/card.js";
 import { measureTable, outlinedBy } from "./result/lesion.js";
+import { evidenceNotice } from "./result/notices.js";
 import { verdictCard } from "./result/verdict.js";
 import { currentItem, maskOf, store } from "./state.js";
 import { TEXT } from "./strings.js";
@@ -37,7 +39,7 @@ function draw(item) {
 function body(item) {
   const { analysis } = item;
   const mask = maskOf(item);
-  const answered = !analysis.abstained && analysis.malignancy;
+  const answered = isAnswered(analysis);
   const model = store.get().models.find(({ in_use: inUse }) => inUse);
   const label = item.case?.label;
   return [
@@ -51,12 +53,17 @@ function body(item) {
         {},
         drawing(item.source, item.name, analysis, mask?.outline),
         identity(item, mask, model, label),
-        answered && [el("h2", {}, TEXT.bars.diagnosis), bars(analysis.diagnosis, TEXT.bars.codes, TEXT.bars.diagnosis)],
+        answered && [
+          el("h2", {}, TEXT.bars.diagnosis),
+          bars(analysis.diagnosis, TEXT.bars.codes, TEXT.bars.diagnosis),
+          remaining(analysis),
+        ],
       ),
       el(
         "div",
         {},
         verdictCard(item),
+        evidenceNotice(analysis, mask),
         item.measures && [el("h2", {}, TEXT.lesion.measures), measureTable(item.measures)],
         answered && [
           el("h2", {}, TEXT.bars.group),

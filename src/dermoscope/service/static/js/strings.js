@@ -46,6 +46,7 @@ export const TEXT = {
     failed: "Failed",
     notSkin: "Not skin",
     withheld: "No answer",
+    withheldFlagged: "No answer, but flagged",
     flagged: (risk) => `${risk} · flagged`,
     risk: (risk) => `${risk} risk`,
     remove: (name) => `Remove ${name} from the list`,
@@ -181,7 +182,14 @@ export const TEXT = {
     mostlyFrame:
       "Most of the picture is frame, not skin. Too little is left to judge. Go closer, or crop the dark border away.",
     other: (reason) => `The answer is withheld: ${reason}.`,
+    flagged:
+      "No answer is no all-clear: the risk of malignancy is at or above the operating point. Have the lesion looked at.",
     numbers: "The numbers behind it are in the JSON file; they are not to be relied on.",
+  },
+
+  evidence: {
+    title: "Evidence beside the lesion",
+    asDrawn: "This speaks of the outline as first drawn.",
   },
 
   noLesion: {
@@ -248,6 +256,11 @@ export const TEXT = {
     diagnosis: "Diagnosis",
     group: "Lesion group",
     equal: "As if all were equally frequent, so that rare ones are not drowned by nevi. Read it as what the image resembles most.",
+    remain: {
+      title: "Remain possible:",
+      hint: (share) =>
+        `It can still be another one: such lists are made to hold the true diagnosis for ${share} of all images like those of the calibration.`,
+    },
     codes: {
       MEL: "Melanoma",
       NV: "Melanocytic nevus",

@@ -1,12 +1,14 @@
-// What to know before believing the number: image quality, and whether there is a lesion at all.
+// What to know before believing the number: where it comes from, image quality, and whether there is a lesion at all.
 
+import { evidenceWarning } from "../answer.js";
 import { el } from "../dom.js";
+import { sentence } from "../format.js";
 import { icon } from "../icons.js";
 import { TEXT } from "../strings.js";
 
 /** Notices of an analysis, none for a good image with a lesion. */
 export function notices({ analysis }, mask) {
-  const list = [];
+  const list = [evidenceNotice(analysis, mask)];
   if (analysis.gate?.is_skin && !mask) list.push(notice("search", TEXT.noLesion.title, TEXT.noLesion.text));
   if (analysis.quality.length) {
     const texts = analysis.quality.map((flag) => TEXT.quality.flags[flag] ?? TEXT.quality.other(flag));
@@ -15,7 +17,14 @@ export function notices({ analysis }, mask) {
   return list;
 }
 
+/** The notice that the risk comes from beside the lesion; none where it does not. */
+export function evidenceNotice(analysis, mask) {
+  const warning = evidenceWarning(analysis);
+  const words = TEXT.evidence;
+  return warning ? notice("warning", words.title, sentence(warning), mask?.can_undo ? words.asDrawn : "") : null;
+}
+
 function notice(name, title, ...texts) {
-  const body = el("div", {}, el("h3", {}, title), texts.map((text) => el("p", {}, text)));
+  const body = el("div", {}, el("h3", {}, title), texts.map((text) => text && el("p", {}, text)));
   return el("section.card.caution", {}, icon(name), body);
 }

@@ -1,5 +1,6 @@
 // The right side of the page: everything said about the image in view.
 
+import { isAnswered } from "../answer.js";
 import { el, fill } from "../dom.js";
 import { icon } from "../icons.js";
 import { remove, retry } from "../queue.js";
@@ -70,7 +71,7 @@ function similarWhereSkin(item) {
 }
 
 function barsWhereAnswered(item) {
-  return item.analysis.abstained || !item.analysis.malignancy ? null : barsCard(item);
+  return isAnswered(item.analysis) ? barsCard(item) : null;
 }
 
 function skeleton(item) {

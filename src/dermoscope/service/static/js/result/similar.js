@@ -1,5 +1,6 @@
 // Kept cases that the model sees as most alike.
 
+import { isAnswered } from "../answer.js";
 import * as api from "../api.js";
 import { el } from "../dom.js";
 import { isHistoryOff } from "../failure.js";
@@ -22,7 +23,7 @@ function body({ similar }) {
 
 function neighbour(one) {
   const name = TEXT.bars.codes[one.label] ?? one.label ?? TEXT.history.noLabel;
-  const risk = one.analysis.malignancy && !one.analysis.abstained ? percent(one.analysis.malignancy.probability) : null;
+  const risk = isAnswered(one.analysis) ? percent(one.analysis.malignancy.probability) : null;
   const button = el(
     "button.neighbour",
     { type: "button", "aria-label": TEXT.similar.compare(name), on: { click: () => compareWith(one) } },

@@ -1,5 +1,6 @@
 // The answer: the risk with what it means in words, or why there is none.
 
+import { isAnswered, isFlaggedWithoutAnswer } from "../answer.js";
 import { el, setVariable } from "../dom.js";
 import { percent, sentence } from "../format.js";
 import { icon } from "../icons.js";
@@ -10,7 +11,7 @@ import { facts } from "./card.js";
 /** The first card of the result. */
 export function verdictCard(item) {
   const { analysis } = item;
-  return analysis.abstained || !analysis.malignancy ? withheldCard(analysis) : riskCard(analysis);
+  return isAnswered(analysis) ? riskCard(analysis) : withheldCard(analysis);
 }
 
 function riskCard({ malignancy, p_melanoma: melanoma }) {
@@ -51,7 +52,9 @@ function frequency(probability) {
   return n < 1 ? TEXT.verdict.frequencyRare(base) : TEXT.verdict.frequency(n, base);
 }
 
-function withheldCard({ gate, abstain_reason: reason, quality }) {
+function withheldCard(analysis) {
+  const { gate, abstain_reason: reason, quality } = analysis;
+  const flagged = isFlaggedWithoutAnswer(analysis);
   const words = TEXT.withheld;
   const notSkin = gate && !gate.is_skin;
   const frame = !notSkin && quality.includes("mostly frame");
@@ -59,11 +62,12 @@ function withheldCard({ gate, abstain_reason: reason, quality }) {
     ? words.notSkin(percent(gate.p_skin), percent(gate.threshold))
     : frame ? words.mostlyFrame : words.other(reason);
   return el(
-    "section.card.verdict.withheld",
+    `section.card.verdict.withheld${flagged ? ".flagged" : ""}`,
     { id: "verdict", "aria-labelledby": "verdict-title" },
     el("h2", { id: "verdict-title" }, words.title),
     el("p.headline", {}, icon("info"), el("span.words", {}, notSkin ? words.notSkinTitle : sentence(reason))),
     el("p", {}, text),
+    flagged && el("p.alarm", {}, icon("warning"), words.flagged),
     notSkin && el("p", {}, words.notSkinAdvice),
     el("p.fine", {}, words.numbers),
   );
