@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from dermoscope.analyzer import load_analyzer
 from dermoscope.cli import main
 from tests.watch import REPOSITORY
 
@@ -53,6 +55,35 @@ def test_both_engines_write_the_same(photos: Path, tmp_path: Path) -> None:
     )
 
 
+def test_the_mode_that_is_asked_for_answers_in_actors_too(photos: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray")
+    photo, out = photos / EXAMPLES[0].name, tmp_path / "out"
+    arguments = [
+        "analyze",
+        str(photo),
+        "--out",
+        str(out),
+        "--engine",
+        "ray",
+        "--mode",
+        "fast",
+        "--precision",
+        "float32",
+    ]
+    program = [sys.executable, "-m", "dermoscope", *arguments, "--quiet", "--no-pictures"]
+    done = subprocess.run(program, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    record = json.loads((out / "results.jsonl").read_text())
+    here = {}
+    for mode in ("fast", "best"):
+        analyzer = load_analyzer(mode=mode, precision="float32")
+        found = analyzer.analyze(photo, image_id="a", path="a.jpg", frame=1, picture=False).analysis
+        assert found.malignancy is not None
+        here[mode] = found.malignancy.probability
+    assert record["malignancy"]["probability"] == pytest.approx(here["fast"], abs=1e-4)
+    assert record["malignancy"]["probability"] != pytest.approx(here["best"], abs=1e-3)
+
+
 KILLED = """
 import sys
 from pathlib import Path
@@ -60,7 +91,8 @@ import ray
 from dermoscope.batch.ray_analyzer import RayAnalyzer
 from dermoscope.images import ImageError
 photo, broken = map(Path, sys.argv[1:])
-analyzer = RayAnalyzer(jobs=1, precision="float32", max_pixels=10**7)
+analyzer = RayAnalyzer("fast", jobs=1, precision="float32", max_pixels=10**7)
+assert analyzer.mode == "fast"
 def diagnosis(path):
     return analyzer.analyze(path, image_id="a", path="a.jpg", frame=1, picture=False).analysis.diagnosis
 before = diagnosis(photo)
@@ -80,6 +112,55 @@ def test_an_actor_that_dies_is_started_again(photos: Path) -> None:
     done = subprocess.run(program, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "broken.jpg" in done.stdout
+
+
+LIMITS = """
+import sys
+from pathlib import Path
+import ray
+from dermoscope.batch import ray_analyzer
+from dermoscope.features import ray_cluster
+from dermoscope.features.errors import StoreError
+from dermoscope.images import ImageError
+ray.init(address="local", num_cpus=1, include_dashboard=False, object_store_memory=100 * 2**20, logging_level=40)
+def start(jobs):
+    return ray_analyzer.RayAnalyzer("fast", jobs=jobs, precision="float32", max_pixels=10**7)
+def refused(jobs):
+    try:
+        start(jobs)
+    except StoreError as error:
+        print(error)
+refused(2)
+others = ray_cluster.reserve(1)
+ray_cluster.RESERVE_SECONDS = 1
+refused(1)
+ray_cluster.release(others)
+ray_cluster.RESERVE_SECONDS = 60
+ray_analyzer.LOAD_SECONDS = 0.001
+refused(1)
+ray_analyzer.LOAD_SECONDS = 600
+analyzer = start(1)
+ray_analyzer.IMAGE_SECONDS = 0.001
+try:
+    analyzer.analyze(Path(sys.argv[1]), image_id="a", path="a.jpg", frame=1, picture=False)
+except ImageError as error:
+    print(error)
+analyzer.close()
+"""
+
+
+def test_nothing_is_waited_for_for_ever(photos: Path) -> None:
+    """On a cluster with one core: two workers; one while it is busy; one that is slow to load; a slow image."""
+    pytest.importorskip("ray")
+    program = [sys.executable, "-c", LIMITS, str(photos / EXAMPLES[0].name)]
+    done = subprocess.run(program, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    too_many, busy, loading, answering = done.stdout.splitlines()[:4]  # Ray says that its actor was killed
+    assert too_many == "--jobs: 2 asked for, each with a CPU of its own; the Ray cluster has 1 in all"
+    assert "--jobs: 1 asked for" in busy
+    assert "of the 1 in the Ray cluster, 0 are free after 1 seconds" in busy
+    assert "not every worker has loaded the model within" in loading
+    assert answering.startswith("a.jpg got no answer from its worker within")
 
 
 def test_an_address_is_for_ray(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,11 @@ import pytest
 from PIL import Image
 
 from dermoscope.encoders.folder import EncoderFolder
+from dermoscope.features import ray_cluster
 from dermoscope.features.encoder import arithmetic, compile_encoder
 from dermoscope.features.errors import StoreError
 from dermoscope.features.extraction import Embedded, Failed, Outcome, WorkItem, encode_views
+from dermoscope.features.ray_cluster import ADDRESS_VARIABLE, free_cores, release, reserve
 from dermoscope.features.ray_engine import RayEngine
 from tests.features.tiny_encoder import decoded_or_fail, tiny_encoder
 
@@ -107,6 +110,42 @@ def test_a_worker_killed_in_the_middle_costs_nothing_but_time(
 
 def test_nothing_to_do(cluster: Any, tmp_path: Path) -> None:
     assert list(RayEngine(tiny_encoder(tmp_path), jobs=2, address=cluster.address).run([], COLUMNS)) == []
+
+
+def test_more_jobs_than_the_cluster_has_cores(cluster: Any, items: list[WorkItem], tmp_path: Path) -> None:
+    engine = RayEngine(tiny_encoder(tmp_path), jobs=3, address=cluster.address)
+    with pytest.raises(
+        StoreError, match="--jobs: 3 asked for, each with a CPU of its own; the Ray cluster has 2 in all"
+    ):
+        list(engine.run(items, COLUMNS))
+
+
+def test_busy_cores_are_not_waited_for_for_ever(
+    cluster: Any, items: list[WorkItem], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = RayEngine(tiny_encoder(tmp_path), jobs=2, address=cluster.address)
+    others = reserve(1)
+    monkeypatch.setattr(ray_cluster, "RESERVE_SECONDS", 1)
+    with pytest.raises(StoreError, match=r"--jobs: 2 asked for, .* of the 2 in the Ray cluster, 1 are free"):
+        list(engine.run(items, COLUMNS))
+    release(others)
+
+
+def test_free_cores_are_those_of_the_cluster(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def become_free(address: str | None, cores: int) -> bool:
+        """Nodes tell only now and then what they have."""
+        deadline = time.monotonic() + 30
+        while free_cores(address) != cores and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return free_cores(address) == cores
+
+    monkeypatch.delenv(ADDRESS_VARIABLE, raising=False)
+    assert free_cores(None) is None
+    assert become_free(cluster.address, 2)
+    monkeypatch.setenv(ADDRESS_VARIABLE, cluster.address)
+    others = reserve(2)
+    assert become_free(None, 1)
+    release(others)
 
 
 def test_no_cluster_at_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

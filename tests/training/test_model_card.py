@@ -4,7 +4,7 @@ import pytest
 
 from dermoscope.bundle import Bundle
 from dermoscope.bundle_parts import Metric, Mistake
-from dermoscope.training.model_card import model_card
+from dermoscope.training.model_card import mode_card, model_card
 
 METRIC = Metric(
     name="Dice of the automatic mask", value=0.9, low=0.88, high=0.92, n=1234, data="test images", command="run-this"
@@ -56,6 +56,15 @@ def test_what_was_measured_of_a_mode_has_a_table_of_its_own() -> None:
     card = model_card(DESCRIPTION.model_copy(update={"metrics": (of_mode, METRIC)}))
     assert card.index("| Dice of") < card.index("### Mode fast") < card.index("| recall, MEL | 0.9")
     assert "### Mode best" not in card
+
+
+def test_the_card_of_a_mode_is_silent_about_the_others() -> None:
+    mistakes = (MISTAKE, MISTAKE.model_copy(update={"mode": "fast", "image": "ISIC_8"}))
+    card = mode_card(DESCRIPTION.model_copy(update={"mistakes": mistakes}), "fast")
+    assert "mode fast:" in card
+    assert "mode best" not in card
+    assert "ISIC_8" in card
+    assert "ISIC_7" not in card
 
 
 def test_licences_are_those_of_the_data_it_has_seen() -> None:

@@ -12,11 +12,17 @@ from queue import SimpleQueue
 from typing import Any
 
 from dermoscope.analyzer import Analyzer, Outcome, settings_of
-from dermoscope.bundle import Bundle
+from dermoscope.bundle import SHIPPED, Bundle, named_bundle
 from dermoscope.engine import EngineName, Precision
-from dermoscope.features.ray_cluster import connect
+from dermoscope.features.errors import StoreError
+from dermoscope.features.ray_cluster import connect, placed_on, release, reserve
 from dermoscope.images import ImageError
 from dermoscope.model_folder import BundleError
+
+LOAD_SECONDS = 600
+"""How long actors may take to load the model; where it was never compiled and the disk is far away, that is minutes."""
+IMAGE_SECONDS = 600
+"""How long one image is waited for, its actor's restarts included; a large one takes some ten seconds."""
 
 _TRIES = 3
 
@@ -25,11 +31,12 @@ class RayAnalyzer:
     """Is an `ImageAnalyzer`; as many threads may call it at once as it has actors, further ones wait.
 
     Args:
-        bundle: Folder of the bundle, visible to every worker under the same path; none is the one inside the package.
+        bundle: See `dermoscope.load`; its folder must be visible to every worker under the same path.
         mode: Which of its modes answers; the first if left out.
         operating_point: Name of the mode's operating point that flags malignancy; its own if left out.
-        jobs: Actors, one core each.
-        address: Of a running cluster, such as `auto` or `ray://head:10001`; none starts one on this machine.
+        jobs: Actors, one core each, which the cluster must have.
+        address: Of a running cluster, such as `auto` or `ray://head:10001`; if none is named here or by `RAY_ADDRESS`,
+            one is started on this machine.
         engine: Inference engine; by default the fastest installed.
         precision: `auto` computes in bfloat16 where the processor has it.
         max_pixels: Files with more pixels are refused by their header.
@@ -38,12 +45,13 @@ class RayAnalyzer:
         BundleError: If the bundle is missing or damaged, has no such mode or operating point, or is another one on a
             worker.
         EngineError: If no engine can run it.
-        StoreError: If Ray is missing or the cluster cannot be reached.
+        StoreError: If Ray is missing, the cluster cannot be reached, it has fewer cores than there are jobs, they stay
+            busy, or the actors do not come up.
     """
 
     def __init__(
         self,
-        bundle: Path | None = None,
+        bundle: str | Path | None = None,
         *,
         mode: str | None = None,
         operating_point: str | None = None,
@@ -53,7 +61,7 @@ class RayAnalyzer:
         precision: Precision = "auto",
         max_pixels: int,
     ) -> None:
-        loaded = Bundle.load(bundle) if bundle else Bundle.default()
+        loaded, mode = named_bundle(bundle, mode)
         self.bundle = loaded if operating_point is None else loaded.at_operating_point(operating_point, mode)
         self.mode, _ = self.bundle.mode(mode)
         self.settings = settings_of(
@@ -66,14 +74,21 @@ class RayAnalyzer:
         connect(address, jobs)
         import ray
 
-        actor = ray.remote(num_cpus=1, max_restarts=-1, max_task_retries=_TRIES)(_Analyst)
-        place = bundle.absolute() if bundle else None
+        self._cores = reserve(jobs)
+        actor = ray.remote(
+            num_cpus=1, max_restarts=-1, max_task_retries=_TRIES, scheduling_strategy=placed_on(self._cores)
+        )(_Analyst)
+        place = None if loaded.folder == SHIPPED else loaded.folder.absolute()
         options = (self.mode or None, operating_point, engine, precision, max_pixels)
         self._actors: list[Any] = [actor.remote(place, self.bundle.fingerprint, *options) for _ in range(jobs)]
         try:
-            ray.get([one.ready.remote() for one in self._actors])
+            ray.get([one.ready.remote() for one in self._actors], timeout=LOAD_SECONDS)
         except ray.exceptions.RayActorError as error:
+            self.close()
             raise BundleError(f"a worker cannot analyse: {_cause(error)}") from None
+        except ray.exceptions.GetTimeoutError:
+            self.close()
+            raise StoreError(f"not every worker has loaded the model within {LOAD_SECONDS} seconds") from None
         self._idle: SimpleQueue[Any] = SimpleQueue()
         for one in self._actors:
             self._idle.put(one)
@@ -95,13 +110,16 @@ class RayAnalyzer:
         """Analyse one file.
 
         Raises:
-            ImageError: If it cannot be read, or something went wrong with it on its worker.
+            ImageError: If it cannot be read, something went wrong with it on its worker, or no worker answers.
         """
         import ray
 
         actor = self._idle.get()
         try:
-            found = ray.get(actor.analyze.remote(source.absolute(), image_id, path, frame, picture, spacing_mm))
+            asked = actor.analyze.remote(source.absolute(), image_id, path, frame, picture, spacing_mm)
+            found = ray.get(asked, timeout=IMAGE_SECONDS)
+        except ray.exceptions.GetTimeoutError:
+            raise ImageError(path, f"got no answer from its worker within {IMAGE_SECONDS} seconds") from None
         finally:
             self._idle.put(actor)
         if isinstance(found, Outcome):
@@ -109,11 +127,12 @@ class RayAnalyzer:
         raise ImageError(*found)
 
     def close(self) -> None:
-        """Stop the actors."""
+        """Stop the actors, and give their cores back."""
         import ray
 
         for actor in self._actors:
             ray.kill(actor)
+        release(self._cores)
 
 
 class _Analyst:

@@ -69,10 +69,12 @@ def analyze(
         mode: Which mode of the model answers, such as fast or best; by default its first.
         operating_point: Which operating point of the mode flags malignancy, such as 'malignancy (graz), sensitivity
             0.90'; by default the mode's own. dermoscope models show lists them.
-        jobs: Images analysed at once; by default one for a handful of images, else one per core, at most four.
+        jobs: Images analysed at once; by default one for a handful of images, else one per core, at most four; on a
+            running cluster one per CPU that is free there, and never more than it has.
         engine: local runs on this machine, ray in actors of a Ray cluster, which have the model loaded; needs
             pip install "dermoscope[ray]".
-        address: Of a running cluster, such as auto or ray://head:10001; by default one is started on this machine.
+        address: Of a running cluster, such as auto or ray://head:10001; by default RAY_ADDRESS in the environment, or
+            one is started on this machine.
         no_pictures: Draw no pictures, which is faster.
         no_masks: Write no mask files.
         no_report: Write no report.html.
@@ -89,6 +91,7 @@ def analyze(
     from dermoscope.dicom import DicomExtraError, require_highdicom
     from dermoscope.engine import EngineError
     from dermoscope.features.errors import StoreError
+    from dermoscope.features.ray_cluster import free_cores
     from dermoscope.images import MAX_PIXELS
     from dermoscope.model_folder import BundleError
     from dermoscope.report import write_report
@@ -102,7 +105,7 @@ def analyze(
             require_highdicom()
         check_paths(paths)
         if jobs is None:
-            jobs = jobs_for(paths)
+            jobs = jobs_for(paths, free_cores(address) if engine == "ray" else None)
         analyzer = _loaded(
             engine,
             bundle,

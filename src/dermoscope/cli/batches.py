@@ -18,12 +18,18 @@ _MOST_JOBS = 4
 _FAILURES_SHOWN = 5
 
 
-def jobs_for(paths: Sequence[str]) -> int:
-    """How many images to work on at once: one for a handful, else one a core, at most four."""
+def jobs_for(paths: Sequence[str], cluster_cores: int | None = None) -> int:
+    """How many images to work on at once: one for a handful, else one a core, on this machine at most four.
+
+    Args:
+        paths: Files, folders and patterns.
+        cluster_cores: Those of a cluster that are free, where the work is done there; it gets no more jobs than images.
+    """
     from dermoscope.batch import find_inputs
 
-    is_handful = len(list(islice(find_inputs(paths), _HANDFUL + 1))) <= _HANDFUL
-    return 1 if is_handful else min(available_cores(), _MOST_JOBS)
+    most = min(available_cores(), _MOST_JOBS) if cluster_cores is None else cluster_cores
+    images = sum(1 for _ in islice(find_inputs(paths), max(most, _HANDFUL) + 1))
+    return 1 if images <= _HANDFUL else min(most, images)
 
 
 def code_of(summary: BatchSummary) -> ExitCode:

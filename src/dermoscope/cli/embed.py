@@ -62,8 +62,9 @@ def embed(
         columns: With commas between: mean (the feature), std and max of the embedding, levels (of all maps).
         spatial: Store the embeddings themselves too, in half precision; refused where the disk is too small.
         engine: local runs on this machine, ray on a Ray cluster, with the same bits.
-        address: Of a running Ray cluster; by default one is started on this machine.
-        jobs: Images at once, by default one per core; with ray, workers of one core each.
+        address: Of a running Ray cluster; by default RAY_ADDRESS in the environment, or one is started on this machine.
+        jobs: Images at once, by default one per core; with ray, workers of one core each, on a running cluster by
+            default one per CPU that is free there, and never more than it has.
         precision: auto computes in bfloat16 where the processor has it; float32 never does. One store holds one kind.
         quiet: Print nothing but errors.
         json: Print the closing summary as JSON.
@@ -76,9 +77,9 @@ def embed(
     from dermoscope.features.encoder import title_of
     from dermoscope.features.errors import StoreError
     from dermoscope.features.extraction import Failed
+    from dermoscope.features.ray_cluster import free_cores
 
-    jobs = available_cores() if jobs is None else jobs
-    if jobs < 1:
+    if jobs is not None and jobs < 1:
         return fail(f"--jobs: needs 1 or more, not {jobs}", ExitCode.USAGE)
     if address is not None and engine != "ray":
         return fail("--address goes with --engine ray", ExitCode.USAGE)
@@ -89,6 +90,8 @@ def embed(
     try:
         records = list(read_manifest(manifest))
         folder = EncoderFolder.load(encoder)
+        if jobs is None:
+            jobs = (free_cores(address) if engine == "ray" else None) or available_cores()
         runner = _engine(folder, engine, address, jobs, precision)
         plans: list[Plan] = []
 

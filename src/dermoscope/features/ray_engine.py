@@ -18,7 +18,7 @@ from dermoscope.features.columns import column_type
 from dermoscope.features.encoder import arithmetic, column_shapes, compile_encoder
 from dermoscope.features.errors import StoreError
 from dermoscope.features.extraction import Embedded, Failed, Outcome, WorkItem, decode_views, encode_views
-from dermoscope.features.ray_cluster import connect
+from dermoscope.features.ray_cluster import connect, release, reserve
 
 _ITEMS_A_BATCH = 8
 
@@ -28,7 +28,7 @@ class RayEngine:
 
     Args:
         encoder: The encoder; its folder must be visible to every worker under the same path.
-        jobs: Actors, one core each.
+        jobs: Actors, one core each; the cluster must have as many.
         address: Of a running cluster, such as `auto` or `ray://head:10001`; none starts one on this machine.
         engine: Inference engine; by default the fastest installed.
         precision: `auto` computes in bfloat16 where the processor has it; all workers must agree.
@@ -60,7 +60,11 @@ class RayEngine:
         return self._arithmetic
 
     def run(self, items: Iterable[WorkItem], columns: tuple[str, ...]) -> Generator[Outcome]:
-        """Embed images; see `ExtractionEngine.run`. Takes all items at once: their paths, not their pixels."""
+        """Embed images; see `ExtractionEngine.run`. Takes all items at once: their paths, not their pixels.
+
+        Raises:
+            StoreError: If the cluster has fewer cores than there are jobs, or they stay busy.
+        """
         import ray.data
 
         wanted = {item.index: item for item in items}
@@ -69,12 +73,15 @@ class RayEngine:
         rows = [
             {"index": item.index, "path": str(item.path), "views": " ".join(item.views)} for item in wanted.values()
         ]
-        dataset = ray.data.from_items(rows, override_num_blocks=-(-len(rows) // _ITEMS_A_BATCH)).map_batches(
+        batches = -(-len(rows) // _ITEMS_A_BATCH)
+        actors = min(self._jobs, batches)
+        release(reserve(actors))  # Ray Data takes no reserved ones, but would wait for ever for those that never come
+        dataset = ray.data.from_items(rows, override_num_blocks=batches).map_batches(
             _Extractor,
             fn_constructor_args=(self._encoder, self._engine, self._precision, self._arithmetic, columns),
             batch_size=_ITEMS_A_BATCH,
             batch_format="numpy",
-            compute=ray.data.ActorPoolStrategy(size=min(self._jobs, -(-len(rows) // _ITEMS_A_BATCH))),
+            compute=ray.data.ActorPoolStrategy(size=actors),
             num_cpus=1,
         )
         for row in dataset.iter_rows():

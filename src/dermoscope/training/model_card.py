@@ -114,6 +114,7 @@ def mode_card(description: BundleDescription, mode: str) -> str:
                 "training_data": tuple(text for text in description.training_data if not is_of_others(text)),
                 "provenance": {name: text for name, text in description.provenance.items() if not is_of_others(name)},
                 "metrics": tuple(metric for metric in description.metrics if not is_of_others(metric.name)),
+                "mistakes": tuple(one for one in description.mistakes if one.mode == mode),
                 "graph_checks": tuple(check for check in description.graph_checks if check.graph in narrowed.graphs),
             }
         )
