@@ -185,7 +185,7 @@ def test_an_operating_point_decides_what_is_flagged(fast_analyzer: Analyzer) -> 
         load_analyzer(bundle, operating_point="sensitivity 0.80")
 
 
-def test_skin_without_a_lesion_gets_answers_and_no_mask(outcomes: dict[Path, Outcome]) -> None:
+def test_skin_without_a_lesion_gets_no_mask_and_at_most_a_doubtful_answer(outcomes: dict[Path, Outcome]) -> None:
     (path,) = set(SKIN) - set(LESIONS)
     found = outcomes[path].analysis
     assert found.gate
@@ -193,7 +193,9 @@ def test_skin_without_a_lesion_gets_answers_and_no_mask(outcomes: dict[Path, Out
     assert found.mask is None
     assert found.measures is None
     assert outcomes[path].mask is None
-    assert not found.abstained
+    assert found.malignancy
+    assert not found.malignancy.flagged
+    assert found.abstain_reason in ("", "no diagnosis is probable enough")
     assert "segment" in found.timings_ms
 
 

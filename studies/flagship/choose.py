@@ -152,10 +152,11 @@ def withholding(said: MemberAnswers) -> None:
     every = np.arange(len(found))
     before = balanced(said, found, every)
     _, first = np.unique(said.groups, return_index=True)
-    sizes = conformal.fit(said.labels[first], found[first], COVERAGE).sets(found).sum(axis=1)
+    as_if_even = odds(said, found)
+    sizes = conformal.fit(said.labels[first], as_if_even[first], COVERAGE).sets(as_if_even).sum(axis=1)
     doubts = {
         "largest probability": -found.max(axis=1),
-        "largest of equal odds": -odds(said, found).max(axis=1),
+        "largest of equal odds": -as_if_even.max(axis=1),
         "disagreement of members": member_disagreement(said.probabilities),
     }
     print(f"\n| withheld | share | balanced accuracy of the rest, gain on {before:.3f} |\n|---|---|---|")

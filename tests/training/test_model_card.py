@@ -71,7 +71,7 @@ def test_licences_are_those_of_the_data_it_has_seen() -> None:
     card = model_card(DESCRIPTION.model_copy(update={"training_data": ("12 images of DTD",)}))
     assert "Licence of DTD: for research purposes only" in card
     assert "Licence of HAM10000" not in card
-    assert "Licence of HAM10000: CC BY-NC 4.0" in CARD
+    assert "Licence of HAM10000, ISIC2018, ISIC2019: CC BY-NC 4.0" in CARD
     assert "Networks began as tf_efficientnet_lite0" in CARD
 
 
