@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
@@ -208,6 +209,22 @@ class AbstentionPart(_Record):
 
 HEADS = "heads"
 """What a fusion calls the heads, where it asks them: their diagnoses."""
+
+
+def of_mode(name: str) -> str:
+    """What every line and number about one mode begins with, such as `mode fast:`."""
+    return f"mode {name}:"
+
+
+def is_of_another_mode(text: str, modes: Iterable[str], mode: str) -> bool:
+    """Whether a line, a number's name, or a title such as `mode fast` is about another of the modes.
+
+    Args:
+        text: The line, name or title.
+        modes: All modes of the bundle.
+        mode: The one that is meant.
+    """
+    return any(f"{text}:".startswith(of_mode(name)) for name in modes if name != mode)
 
 
 class ModePart(_Record):

@@ -15,6 +15,7 @@ from dermoscope.bundle import Bundle
 from dermoscope.bundle_parts import HEADS, ModePart
 from dermoscope.engine import EngineName, Precision
 from dermoscope.ensemble.ensemble import Ensemble
+from dermoscope.ensemble.probabilities import at_equal_frequencies
 from dermoscope.member_networks import MemberNetworks, SeenViews
 
 _CANVAS = 56  # cells along the longer side of an evidence map
@@ -100,9 +101,8 @@ class FusionModel:
     def at_equal_frequencies(self, probabilities: Mapping[str, float]) -> dict[str, float]:
         """The same distribution for a world where all diagnoses are equally frequent."""
         classes = self.mode.fusion.classes
-        odds = {code: probabilities[code] / share for code, share in zip(classes, self.mode.frequencies, strict=True)}
-        total = sum(odds.values())
-        return {code: value / total for code, value in odds.items()}
+        odds = at_equal_frequencies(np.array([probabilities[code] for code in classes]), self.mode.frequencies)
+        return dict(zip(classes, odds.tolist(), strict=True))
 
     def malignancy(self, probabilities: Mapping[str, float]) -> float:
         """Probability of malignancy, 0 to 1."""

@@ -26,6 +26,7 @@ from dermoscope.bundle_parts import HEADS, ModePart
 from dermoscope.cli.evaluations import steps
 from dermoscope.data.manifest import read_manifest
 from dermoscope.ensemble.ensemble import Ensemble, Rule
+from dermoscope.ensemble.probabilities import at_equal_frequencies
 from dermoscope.evaluation import conformal
 from dermoscope.network_parts import Orientations
 from dermoscope.training.mode_bundle import ask_members
@@ -66,6 +67,8 @@ def main() -> None:
                 part = narrowed(said[ways], members, views)
                 line(f"{', '.join(members)} | {', '.join(views)} | {ways}", part, folded(part, CHOSEN))
     withholding(ships)
+    prediction_sets(ships)
+    operating_points(ships, mode)
 
 
 def chosen_views(crops: Sequence[str], *, each: bool) -> list[list[str]]:
@@ -136,8 +139,7 @@ def line(what: str, said: MemberAnswers, found: NDArray[np.float64]) -> None:
 
 def odds(said: MemberAnswers, found: NDArray[np.float64]) -> NDArray[np.float64]:
     """`[N, K]`, were all diagnoses equally frequent."""
-    weighted = found / (np.bincount(said.labels, minlength=len(said.classes)) / len(said.labels))
-    return np.asarray(weighted / weighted.sum(axis=1, keepdims=True))
+    return at_equal_frequencies(found, np.bincount(said.labels, minlength=len(said.classes)) / len(said.labels))
 
 
 def balanced(said: MemberAnswers, found: NDArray[np.float64], rows: NDArray[np.intp]) -> float:
@@ -170,6 +172,44 @@ def withholding(said: MemberAnswers) -> None:
     ]
     for name, kept in rows:
         print(f"| {name} | {1 - len(kept) / len(every):.3f} | {balanced(said, found, kept) - before:+.3f} |")
+
+
+def prediction_sets(said: MemberAnswers) -> None:
+    """Sets at the frequencies of the images, and in the world of the answer: each image's without its fold."""
+    found = folded(said, CHOSEN)
+    worlds = {"the frequencies of the images": found, "all equally frequent": odds(said, found)}
+    answer = worlds["all equally frequent"].argmax(axis=1)
+    print(f"\n| sets at | {' | '.join(said.classes)} | all | diagnoses | without the answer |")
+    print(f"|{'---|' * (4 + len(said.classes))}")
+    folds = list(StratifiedGroupKFold(FOLDS, shuffle=True, random_state=1).split(said.labels, said.labels, said.groups))
+    for world, probabilities in worlds.items():
+        sets = np.zeros(probabilities.shape, np.bool_)
+        for learnt, held in folds:
+            one_a_lesion = learnt[np.unique(np.array(said.groups)[learnt], return_index=True)[1]]
+            rule = conformal.fit(said.labels[one_a_lesion], probabilities[one_a_lesion], COVERAGE)
+            sets[held] = rule.sets(probabilities[held])
+        summary = conformal.summarise_sets(said.labels, sets)
+        without = 1 - sets[np.arange(len(sets)), answer].mean()
+        values = (*summary.class_coverage, summary.coverage, summary.mean_size, without)
+        print(f"| {world} | {' | '.join(f'{value:.3f}' for value in values)} |")
+
+
+def operating_points(said: MemberAnswers, mode: ModePart) -> None:
+    """Sensitivity and specificity on each source: at a threshold of pooled images, and at the mode's own."""
+    found = folded(said, CHOSEN)
+    is_malignant = [code in taxonomy.malignancy_definition("graz").malignant for code in said.classes]
+    risk, malignant = found[:, is_malignant].sum(axis=1), np.array(is_malignant)[said.labels]
+    pooled = float(np.quantile(risk[malignant], 0.05, method="lower"))
+    print("\n| threshold | source | malignant | sensitivity | specificity |\n|---|---|---|---|---|")
+    for what, threshold in (("pooled", pooled), ("of the mode", mode.malignancy_point.threshold)):
+        for source in sorted({one for one, is_in in zip(said.sources, malignant.tolist(), strict=True) if is_in}):
+            own = np.array(said.sources) == source
+            sensitivity, specificity = (
+                (risk[own & malignant] >= threshold).mean(),
+                (risk[own & ~malignant] < threshold).mean(),
+            )
+            shares = f"{(own & malignant).sum()} | {sensitivity:.3f} | {specificity:.3f}"
+            print(f"| {threshold:.4f}, {what} | {source} | {shares} |")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -38,6 +39,50 @@ RISKS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 1.01)
 FEWEST = 20
 """Images in a range of risks, below which their share says nothing."""
 Statistic = Callable[[NDArray[np.intp]], float]
+
+
+@dataclass(frozen=True, eq=False)
+class Told:
+    """What N images show, and what they were told about malignancy.
+
+    Attributes:
+        malignant: `[N]`, by the bundle's definition.
+        melanoma: `[N]`.
+        risk: `[N]`, of malignancy.
+        p_melanoma: `[N]`, melanoma's part of it.
+        flagged: `[N]`, whether the risk reaches the operating point.
+        withheld: `[N]`, whether there is no answer.
+        groups: `[N]`, lesions.
+        definition: Of malignancy.
+        threshold: The operating point.
+    """
+
+    malignant: NDArray[np.bool_]
+    melanoma: NDArray[np.bool_]
+    risk: NDArray[np.float64]
+    p_melanoma: NDArray[np.float64]
+    flagged: NDArray[np.bool_]
+    withheld: NDArray[np.bool_]
+    groups: list[str]
+    definition: str
+    threshold: float
+
+    @classmethod
+    def of(cls, pairs: list[Pair]) -> Told:
+        """Those of some images, all of which have a risk."""
+        task = DEFAULT_TASKS["malignancy"]
+        answers = [one.malignancy for _, one in pairs if one.malignancy]
+        return cls(
+            malignant=np.array([task.label(record) == 1 for record, _ in pairs]),
+            melanoma=np.array([record.diagnosis == "MEL" for record, _ in pairs]),
+            risk=np.array([one.probability for one in answers]),
+            p_melanoma=np.array([one.p_melanoma or 0.0 for _, one in pairs]),
+            flagged=np.array([one.flagged for one in answers]),
+            withheld=np.array([one.abstained for _, one in pairs]),
+            groups=[record.group_id for record, _ in pairs],
+            definition=answers[0].definition,
+            threshold=answers[0].threshold,
+        )
 
 
 def main() -> None:
@@ -72,7 +117,7 @@ def ham10000(pairs: list[Pair], mode: ModePart) -> list[tuple[str, Estimate]]:
     """Seven diagnoses."""
     task = DEFAULT_TASKS["diagnosis"]
     seen = Diagnoses.of(pairs, mode)
-    labels, groups = seen.labels, seen.groups
+    groups, told = seen.groups, Told.of(pairs)
 
     def gain(rows: NDArray[np.intp]) -> float:
         return seen.balanced(seen.surest(rows, 1 - WITHHELD)) - seen.balanced(rows)
@@ -80,13 +125,13 @@ def ham10000(pairs: list[Pair], mode: ModePart) -> list[tuple[str, Estimate]]:
     table = [
         ("balanced accuracy, seven diagnoses", grouped_bootstrap(seen.balanced, groups)),
         ("gain of it where the least certain fifth is withheld", grouped_bootstrap(gain, groups)),
-        *risks(pairs, labels == task.classes.index("MEL"), groups),
-        *withholding(pairs, groups),
+        *risks(told),
+        *withholding(told),
     ]
-    codes = [task.classes[label] for label in labels.tolist()]
+    codes = [task.classes[label] for label in seen.labels.tolist()]
     recalls = of_each(codes, seen.right, groups)
     table += [(f"recall, {code}", recall) for code, recall in recalls.items()]
-    return [*table, *sets(pairs, codes, groups), *further_points(pairs, mode), *reliability(pairs)]
+    return [*table, *sets(pairs, codes, groups), *further_points(told, mode), *reliability(told)]
 
 
 def isic2017(pairs: list[Pair], mode: ModePart) -> list[tuple[str, Estimate]]:
@@ -96,8 +141,8 @@ def isic2017(pairs: list[Pair], mode: ModePart) -> list[tuple[str, Estimate]]:
     """
     task = TASKS["isic2017"]
     truth = np.array([record.diagnosis for record, _ in pairs])
-    groups = [record.group_id for record, _ in pairs]
-    p_melanoma = np.array([one.p_melanoma or 0.0 for _, one in pairs])
+    told = Told.of(pairs)
+    groups = told.groups
     scores = {code: np.array([one.diagnosis[code] for _, one in pairs]) for code in task.ranked}
 
     def mean_auc(ranked: dict[str, NDArray[np.float64]]) -> Statistic:
@@ -105,61 +150,44 @@ def isic2017(pairs: list[Pair], mode: ModePart) -> list[tuple[str, Estimate]]:
 
     return [
         ("mean AUC, by the odds", grouped_bootstrap(mean_auc(scores), groups)),
-        ("mean AUC, melanoma by p_melanoma", grouped_bootstrap(mean_auc({**scores, "MEL": p_melanoma}), groups)),
+        ("mean AUC, melanoma by p_melanoma", grouped_bootstrap(mean_auc({**scores, "MEL": told.p_melanoma}), groups)),
         *[(f"AUC, {c}", grouped_bootstrap(auc(truth == c, scores[c]), groups)) for c in task.ranked],
-        *risks(pairs, truth == "MEL", groups),
-        *withholding(pairs, groups),
+        *risks(told),
+        *withholding(told),
         *sets(pairs, truth.tolist(), groups),
-        *further_points(pairs, mode),
-        *reliability(pairs),
+        *further_points(told, mode),
+        *reliability(told),
     ]
 
 
-def risks(pairs: list[Pair], melanoma: NDArray[np.bool_], groups: list[str]) -> list[tuple[str, Estimate]]:
+def risks(told: Told) -> list[tuple[str, Estimate]]:
     """What the malignancy risk and melanoma's part of it are worth."""
-    task = DEFAULT_TASKS["malignancy"]
-    malignant = np.array([task.label(record) == 1 for record, _ in pairs])
-    answers = [one.malignancy for _, one in pairs if one.malignancy]
-    risk = np.array([one.probability for one in answers])
-    flagged = np.array([one.flagged for one in answers])
-    p_melanoma = np.array([one.p_melanoma or 0.0 for _, one in pairs])
-    definition = answers[0].definition
+    malignant, risk, groups = told.malignant, told.risk, told.groups
 
     def error(rows: NDArray[np.intp]) -> float:
         return expected_calibration_error(malignant[rows], risk[rows])
 
     return [
-        ("AUC, melanoma", grouped_bootstrap(auc(melanoma, p_melanoma), groups)),
-        (f"AUC, malignancy ({definition})", grouped_bootstrap(auc(malignant, risk), groups)),
+        ("AUC, melanoma", grouped_bootstrap(auc(told.melanoma, told.p_melanoma), groups)),
+        (f"AUC, malignancy ({told.definition})", grouped_bootstrap(auc(malignant, risk), groups)),
         ("expected calibration error, malignancy", grouped_bootstrap(error, groups)),
         ("the same of a risk without any error", error_by_chance(risk)),
         ("mean risk minus share of malignant", grouped_bootstrap(mean(risk - malignant), groups)),
-        ("sensitivity at the operating point", among(malignant, flagged, groups)),
-        ("specificity at the operating point", among(~malignant, ~flagged, groups)),
+        ("sensitivity at the operating point", among(malignant, told.flagged, groups)),
+        ("specificity at the operating point", among(~malignant, ~told.flagged, groups)),
     ]
 
 
-def withholding(pairs: list[Pair], groups: list[str]) -> list[tuple[str, Estimate]]:
+def withholding(told: Told) -> list[tuple[str, Estimate]]:
     """Who gets no answer, and what the flags are worth for those who do."""
-    malignant, flagged, withheld = malignancy_flags(pairs)
+    malignant, withheld, groups = told.malignant, told.withheld, told.groups
     return [
         ("answers withheld", grouped_bootstrap(mean(withheld), groups)),
         ("of malignant images, withheld", among(malignant, withheld, groups)),
-        ("of malignant images, flagged or withheld", among(malignant, flagged | withheld, groups)),
-        ("sensitivity among answered images", among(malignant & ~withheld, flagged, groups)),
-        ("specificity among answered images", among(~malignant & ~withheld, ~flagged, groups)),
+        ("of malignant images, flagged or withheld", among(malignant, told.flagged | withheld, groups)),
+        ("sensitivity among answered images", among(malignant & ~withheld, told.flagged, groups)),
+        ("specificity among answered images", among(~malignant & ~withheld, ~told.flagged, groups)),
     ]
-
-
-def malignancy_flags(pairs: list[Pair]) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Truth, flag and whether the answer is withheld, `[N]` each."""
-    task = DEFAULT_TASKS["malignancy"]
-    rows = [
-        (task.label(record) == 1, bool(one.malignancy and one.malignancy.flagged), one.abstained)
-        for record, one in pairs
-    ]
-    malignant, flagged, withheld = np.array(rows).T
-    return malignant, flagged, withheld
 
 
 def sets(pairs: list[Pair], codes: list[str], groups: list[str]) -> list[tuple[str, Estimate]]:
@@ -178,26 +206,15 @@ def sets(pairs: list[Pair], codes: list[str], groups: list[str]) -> list[tuple[s
     ]
 
 
-def further_points(pairs: list[Pair], mode: ModePart) -> list[tuple[str, Estimate]]:
+def further_points(told: Told, mode: ModePart) -> list[tuple[str, Estimate]]:
     """Sensitivity and specificity at every operating point of the mode: what was promised of it, on other images."""
-    task = DEFAULT_TASKS["malignancy"]
-    groups = [record.group_id for record, _ in pairs]
-    scores = {
-        "malignancy": (
-            np.array([task.label(record) == 1 for record, _ in pairs]),
-            np.array([one.malignancy.probability if one.malignancy else 0.0 for _, one in pairs]),
-        ),
-        "melanoma": (
-            np.array([record.diagnosis == "MEL" for record, _ in pairs]),
-            np.array([one.p_melanoma or 0.0 for _, one in pairs]),
-        ),
-    }
     table = []
     for name, point in mode.points.items():
-        positive, score = scores[name.split()[0].rstrip(",")]
+        is_melanoma = name.startswith("melanoma")
+        positive, score = (told.melanoma, told.p_melanoma) if is_melanoma else (told.malignant, told.risk)
         flagged = score >= point.threshold
-        table.append((f"sensitivity at the point '{name}'", among(positive, flagged, groups)))
-        table.append((f"specificity at the point '{name}'", among(~positive, ~flagged, groups)))
+        table.append((f"sensitivity at the point '{name}'", among(positive, flagged, told.groups)))
+        table.append((f"specificity at the point '{name}'", among(~positive, ~flagged, told.groups)))
     return table
 
 
@@ -214,18 +231,15 @@ def among(rows: NDArray[np.bool_], yes: NDArray[np.bool_], groups: list[str]) ->
     )
 
 
-def reliability(pairs: list[Pair]) -> list[tuple[str, Estimate]]:
+def reliability(told: Told) -> list[tuple[str, Estimate]]:
     """Share of malignant images among those whose risk lies in each range, where there are enough of them."""
-    task = DEFAULT_TASKS["malignancy"]
-    groups = [record.group_id for record, _ in pairs]
-    malignant = np.array([task.label(record) == 1 for record, _ in pairs])
-    risk = np.array([one.malignancy.probability if one.malignancy else np.nan for _, one in pairs])
     table = []
     for low, high in pairwise(RISKS):
-        rows = (risk >= low) & (risk < high)
+        rows = (told.risk >= low) & (told.risk < high)
         if rows.sum() >= FEWEST:
-            what = f"share of malignant where the risk is {low:g} to {high:g}, {risk[rows].mean():.3f} on average"
-            table.append((what, among(rows, malignant, groups)))
+            average = told.risk[rows].mean()
+            what = f"share of malignant where the risk is {low:g} to {high:g}, {average:.3f} on average"
+            table.append((what, among(rows, told.malignant, told.groups)))
     return table
 
 
@@ -239,14 +253,13 @@ def error_by_chance(risk: NDArray[np.float64]) -> Estimate:
 
 def subgroups(pairs: list[Pair]) -> list[tuple[str, Estimate]]:
     """Sensitivity and specificity by sex and age, where they are recorded."""
-    task = DEFAULT_TASKS["malignancy"]
-    answers = [one.malignancy for _, one in pairs if one.malignancy]
+    told = Told.of(pairs)
     rows = subgroup_rows(
-        np.array([task.label(record) == 1 for record, _ in pairs]),
-        np.array([one.probability for one in answers]),
-        answers[0].threshold,
+        told.malignant,
+        told.risk,
+        told.threshold,
         {"sex": [record.sex for record, _ in pairs], "age": [age_band(record.age) for record, _ in pairs]},
-        [record.group_id for record, _ in pairs],
+        told.groups,
         orders={"age": AGE_BANDS},
     )
     return [

@@ -15,9 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from dermoscope.bundle import Bundle
-from dermoscope.bundle_parts import Metric, Mistake
+from dermoscope.bundle_parts import Metric, Mistake, of_mode
 from dermoscope.training.export import write_bundle
-from dermoscope.training.mode_bundle import metrics_of_mode
 
 LICENCE = "CC BY-NC 4.0 (trained on images of HAM10000 and of ISIC 2017 and 2018); encoder: Apache-2.0"
 DATA = {"ham10000": "HAM10000, held-out lesions", "isic2017": "ISIC 2017, official test images"}
@@ -38,10 +37,10 @@ def main() -> None:
         )
     metrics = list(description.metrics)
     for mode, found in json.loads(arguments.results.read_text()).items():
-        metrics = [metric for metric in metrics if not metric.name.startswith(metrics_of_mode(mode))]
+        metrics = [metric for metric in metrics if not metric.name.startswith(of_mode(mode))]
         command = f"python studies/flagship/evaluate.py --run runs/flagship --mode {mode}"
         metrics += [
-            Metric(name=f"{metrics_of_mode(mode)} {what}", data=DATA[data], command=command, **numbers)
+            Metric(name=f"{of_mode(mode)} {what}", data=DATA[data], command=command, **numbers)
             for data, table in found.items()
             for what, numbers in table.items()
         ]

@@ -39,6 +39,20 @@ def test_the_mode_that_answers_is_named_and_whether_its_networks_have_maps() -> 
     assert not heads.has_maps
 
 
+def test_what_is_said_of_other_modes_is_left_out() -> None:
+    metric = FakeBundle().describe()["metrics"][0]
+    names = ("gate", "mode best: AUC", "mode fast: AUC")
+    described = {
+        "modes": {"best": {}, "fast": {}},
+        "training_data": ["12 images: gate", "mode best: 5 images", "mode fast: 7 images"],
+        "metrics": [{**metric, "name": name} for name in names],
+    }
+    card = model_card({**described, "mode": "fast"})
+    assert card.training_data == ("12 images: gate", "mode fast: 7 images")
+    assert [one.name for one in card.metrics] == ["gate", "mode fast: AUC"]
+    assert len(model_card(described).metrics) == len(names)
+
+
 def test_definitions_in_words() -> None:
     assert "Melanoma" in definition_text("graz")
     assert definition_text("unheard of") == ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 SMALLEST_PROBABILITY = 1e-12
 """Zero counts as this where a logarithm is taken: no single member can rule a class out beyond all others' say."""
@@ -44,3 +44,17 @@ def checked_probabilities(probabilities: NDArray[np.floating]) -> NDArray[np.flo
 def log_probabilities(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
     """Natural logarithms of `[..., K]`, which softmax turns back; zero counts as `SMALLEST_PROBABILITY`."""
     return np.log(np.clip(np.asarray(probabilities, np.float64), SMALLEST_PROBABILITY, None))
+
+
+def at_equal_frequencies(probabilities: NDArray[np.floating], frequencies: ArrayLike) -> NDArray[np.float64]:
+    """The same distributions for a world where all classes are equally frequent.
+
+    Args:
+        probabilities: `[..., K]`, at the frequencies; each row sums to one.
+        frequencies: `[K]`, share of each class, above 0.
+
+    Returns:
+        `[..., K]`, each row summing to one.
+    """
+    odds = np.asarray(probabilities, np.float64) / np.asarray(frequencies, np.float64)
+    return np.asarray(odds / odds.sum(axis=-1, keepdims=True), np.float64)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dermoscope import taxonomy
+from dermoscope.bundle_parts import is_of_another_mode
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,19 @@ class ModelCard:
 
 
 def model_card(bundle: Mapping[str, Any]) -> ModelCard:
-    """The excerpt of a bundle's `describe()`; what a description leaves out, the page leaves out too."""
+    """The excerpt of a bundle's `describe()`, without what is said of modes that do not answer.
+
+    What a description leaves out, the page leaves out too.
+    """
+    modes, mode = bundle.get("modes", {}), str(bundle.get("mode", ""))
+
+    def is_meant(text: str) -> bool:
+        return not mode or not is_of_another_mode(text, modes, mode)
+
     return ModelCard(
         facts=tuple(_facts(bundle)),
-        training_data=tuple(_plain(str(text)) for text in bundle.get("training_data", ())),
-        metrics=tuple(map(_metric, bundle.get("metrics", ()))),
+        training_data=tuple(_plain(str(text)) for text in bundle.get("training_data", ()) if is_meant(str(text))),
+        metrics=tuple(_metric(one) for one in bundle.get("metrics", ()) if is_meant(str(one["name"]))),
         has_maps=bool(_mode(bundle).get("networks")),
     )
 

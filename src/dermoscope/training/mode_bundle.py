@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from dermoscope.analyzer import Analyzer
 from dermoscope.batch.files import writing_to
 from dermoscope.bundle import Bundle, BundleDescription
-from dermoscope.bundle_parts import HEADS, GraphCheck, ModePart, OperatingPoint
+from dermoscope.bundle_parts import HEADS, GraphCheck, ModePart, OperatingPoint, of_mode
 from dermoscope.camnet.lesion_views import CropRules, View
 from dermoscope.camnet.second_look import LookRules
 from dermoscope.data.manifest import Record
@@ -120,11 +120,6 @@ def bundle_with_mode(
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return Bundle.load(out), fitted
-
-
-def metrics_of_mode(name: str) -> str:
-    """What the names of all metrics of a mode begin with."""
-    return f"mode {name}:"
 
 
 def ask_members(
@@ -243,8 +238,9 @@ def _with_mode(
     # A mode that is replaced keeps its place: the first of them answers where nobody names one.
     modes = {plan.name: part, **others} if first else {**old.modes, plan.name: part}
     title = f"mode {plan.name}"
-    data = [line for line in old.training_data if not line.startswith(f"{title}:")]
-    data += [f"{title}: {line}" for line in dict.fromkeys(learnt)]
+    about = of_mode(plan.name)
+    data = [line for line in old.training_data if not line.startswith(about)]
+    data += [f"{about} {line}" for line in dict.fromkeys(learnt)]
     runs = ", ".join(run.resolve().name for run in plan.runs)
     new = old.model_copy(
         update={
@@ -254,8 +250,7 @@ def _with_mode(
         }
     )
     graphs = set(new.graphs)
-    stale = metrics_of_mode(plan.name)
-    measured = [one for one in old.metrics if not one.name.startswith(stale)]
+    measured = [one for one in old.metrics if not one.name.startswith(about)]
     if first:
         measured = [one for one in measured if one.name.startswith(_STILL_TRUE)]
     return new.model_copy(

@@ -14,6 +14,7 @@ from dermoscope import taxonomy
 from dermoscope.abstention import member_disagreement
 from dermoscope.bundle_parts import AbstentionPart, ConformalPart, ModePart, OperatingPoint
 from dermoscope.ensemble.ensemble import Ensemble, EnsembleDescription, Rule
+from dermoscope.ensemble.probabilities import at_equal_frequencies
 from dermoscope.evaluation import conformal
 from dermoscope.network_parts import MemberPart
 from dermoscope.training.ensemble_fit import fit_ensemble
@@ -171,8 +172,8 @@ def _sets(said: MemberAnswers, probabilities: NDArray[np.float64]) -> conformal.
     the promise is kept for every diagnosis, not for the frequent ones at the cost of the others.
     """
     _, first = np.unique(said.groups, return_index=True)
-    odds = probabilities[first] / np.bincount(said.labels)
-    return conformal.fit(said.labels[first], odds / odds.sum(axis=1, keepdims=True), COVERAGE)
+    odds = at_equal_frequencies(probabilities[first], np.bincount(said.labels) / len(said.labels))
+    return conformal.fit(said.labels[first], odds, COVERAGE)
 
 
 def _most_disagreement(said: NDArray[np.float64]) -> float | None:

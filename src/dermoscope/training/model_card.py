@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dermoscope import taxonomy
 from dermoscope.bundle import BundleDescription
-from dermoscope.bundle_parts import Mistake
+from dermoscope.bundle_parts import Mistake, is_of_another_mode, of_mode
 from dermoscope.data.sources import SOURCES
 from dermoscope.network_parts import MemberPart
 
@@ -102,10 +102,9 @@ Largest absolute difference over the outputs, beside the standard deviation of t
 
 def mode_card(description: BundleDescription, mode: str) -> str:
     """The same for one of its modes alone: without what is said of the others, their networks and their numbers."""
-    others = tuple(f"mode {name}" for name in description.modes if name != mode)
 
-    def is_of_others(title: str) -> bool:
-        return title.partition(":")[0] in others
+    def is_of_others(text: str) -> bool:
+        return is_of_another_mode(text, description.modes, mode)
 
     narrowed = description.model_copy(update={"modes": {mode: description.modes[mode]}})
     return model_card(
@@ -148,7 +147,7 @@ def _kinds(networks: Sequence[MemberPart]) -> list[tuple[str, str]]:
 
 def _metrics(description: BundleDescription) -> str:
     """Tables: what was measured of the bundle, then of each of its modes."""
-    titles = {f"mode {name}: ": f"### Mode {name}" for name in description.modes}
+    titles = {f"{of_mode(name)} ": f"### Mode {name}" for name in description.modes}
     rows: dict[str, list[str]] = {"": [], **{title: [] for title in titles}}
     for metric in description.metrics:
         title = next((title for title in titles if metric.name.startswith(title)), "")
