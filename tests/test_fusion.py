@@ -17,6 +17,7 @@ import dermoscope
 from dermoscope import member_networks, taxonomy
 from dermoscope.analyzer import Analyzer
 from dermoscope.bundle import Bundle
+from dermoscope.engine import NamedGraph, compile_graph
 from dermoscope.fusion import FusionModel
 from dermoscope.heads.evidence_place import coarse_grid
 from dermoscope.model_folder import BundleError, write_sums
@@ -332,3 +333,23 @@ def test_a_tiny_lesion_in_a_corner_has_evidence(folder: Path, corner: tuple[int,
     found = fusion(copy, "alone").answer(rgb, mask, dict.fromkeys(CODES, 1 / 7)).evidence
     assert found is not None
     assert found[-corner[0] or 0, -corner[1] or 0] > 0
+
+
+def test_heads_are_computed_only_where_they_answer(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[str] = []
+
+    def noted(path: Path, **options: Any) -> NamedGraph:
+        compiled.append(path.name)
+        return compile_graph(path, **options)
+
+    monkeypatch.setattr("dermoscope.answer.compile_graph", noted)
+    for name, members in (("alone", 1), ("both", 2)):
+        said = Analyzer(Bundle.load(folder), mode=name).analyze(half_red()).members
+        assert said is not None
+        assert len(said) == members
+    assert compiled == ["heads.onnx"]
+
+
+def test_heads_that_are_a_member_must_be_given(folder: Path) -> None:
+    with pytest.raises(ValueError, match="heads: are a member"):
+        fusion(folder, "both").answer(half_red(), None)

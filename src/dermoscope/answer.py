@@ -12,7 +12,7 @@ from dermoscope import taxonomy
 from dermoscope.abstention import group_disagreement
 from dermoscope.analysis import Malignancy, PredictionSet
 from dermoscope.bundle import Bundle
-from dermoscope.bundle_parts import AbstentionPart, HeadsPart, OperatingPoint
+from dermoscope.bundle_parts import HEADS, AbstentionPart, HeadsPart, OperatingPoint
 from dermoscope.engine import EngineName, Precision, compile_graph
 from dermoscope.explanation import prediction_set
 from dermoscope.fusion import FusionModel
@@ -76,10 +76,17 @@ class AnswerModel:
     ) -> None:
         self.mode, part = bundle.mode(mode)
         self._bundle = bundle.description
-        # All heads together cost about 4 ms; float32 keeps their probabilities equal across machines.
-        self._heads = compile_graph(
-            bundle.graph_path(self._bundle.heads), engine=engine, precision="float32", threads=threads, streams=streams
-        )
+        self._heads = None
+        # Where networks answer alone, the heads would be computed for nobody.
+        if part is None or HEADS in part.fusion.members:
+            # Float32 keeps their probabilities equal across machines, and costs next to nothing here.
+            self._heads = compile_graph(
+                bundle.graph_path(self._bundle.heads),
+                engine=engine,
+                precision="float32",
+                threads=threads,
+                streams=streams,
+            )
         self._fusion = None
         if part:
             self._fusion = FusionModel(
@@ -94,23 +101,11 @@ class AnswerModel:
             rgb: The image `[H, W, 3]`, 8-bit.
             mask: The lesion, at any resolution; none where there is none.
         """
-        heads = self._bundle.heads
-        logits = self._heads({"feature": feature})
-        said = distribution(heads.diagnosis, logits)
         if self._fusion is None:
-            group = distribution(heads.group, logits) if heads.group else taxonomy.group_probabilities(said)
-            risk = distribution(heads.malignancy, logits)["malignant"]
-            return Answer(
-                diagnosis=said,
-                group=group,
-                malignancy=_malignancy(risk, heads.malignancy_definition, heads.malignancy_point),
-                p_melanoma=_melanoma(heads, said, risk),
-                prediction_set=prediction_set(heads.diagnosis.classes, heads.diagnosis.conformal, said),
-                disagreement=group_disagreement(group, said),
-                certainty=max(said.values()),
-                rules=self._bundle.abstention,
-            )
-        mode = self._fusion.mode
+            return self._by_heads(feature)
+        mode, said = self._fusion.mode, None
+        if self._heads is not None:
+            said = distribution(self._bundle.heads.diagnosis, self._heads({"feature": feature}))
         fused = self._fusion.answer(rgb, mask, said)
         diagnosis = self._fusion.at_equal_frequencies(fused.probabilities)
         risk = self._fusion.malignancy(fused.probabilities)
@@ -127,12 +122,30 @@ class AnswerModel:
             evidence=fused.evidence,
         )
 
+    def _by_heads(self, feature: NDArray[np.float32]) -> Answer:
+        assert self._heads is not None
+        heads, logits = self._bundle.heads, self._heads({"feature": feature})
+        said = distribution(heads.diagnosis, logits)
+        group = distribution(heads.group, logits) if heads.group else taxonomy.group_probabilities(said)
+        risk = distribution(heads.malignancy, logits)["malignant"]
+        return Answer(
+            diagnosis=said,
+            group=group,
+            malignancy=_malignancy(risk, heads.malignancy_definition, heads.malignancy_point),
+            p_melanoma=_melanoma(heads, said, risk),
+            prediction_set=prediction_set(heads.diagnosis.classes, heads.diagnosis.conformal, said),
+            disagreement=group_disagreement(group, said),
+            certainty=max(said.values()),
+            rules=self._bundle.abstention,
+        )
+
     def log_odds(self, features: NDArray[np.float32]) -> NDArray[np.floating]:
-        """Log-odds of malignancy `[N]` by the head alone, up to a constant.
+        """Log-odds of malignancy `[N]` by the head alone, up to a constant; not where networks answer alone.
 
         Args:
             features: `[N, F]`.
         """
+        assert self._heads is not None
         head = self._bundle.heads.malignancy
         logits = self._heads({"feature": features})[head.output]
         return (logits[:, 1] - logits[:, 0]) / head.calibration.temperature

@@ -73,13 +73,18 @@ class FusionModel:
         malignant = taxonomy.malignancy_definition(mode.malignancy_definition).malignant
         self._malignant = np.array([code in malignant for code in mode.fusion.classes])
 
-    def answer(self, rgb: NDArray[np.uint8], mask: NDArray[np.bool_] | None, heads: Mapping[str, float]) -> FusedAnswer:
+    def answer(
+        self, rgb: NDArray[np.uint8], mask: NDArray[np.bool_] | None, heads: Mapping[str, float] | None = None
+    ) -> FusedAnswer:
         """Ask everyone about one image.
 
         Args:
             rgb: `[H, W, 3]`, 8-bit.
             mask: The lesion, at any resolution; none where there is none.
-            heads: What the heads say: probability of each diagnosis.
+            heads: What the heads say, where they are a member: probability of each diagnosis.
+
+        Raises:
+            ValueError: If they are a member, and nothing is given.
         """
         height, width = rgb.shape[:2]
         if mask is not None and mask.shape != (height, width):
@@ -87,11 +92,13 @@ class FusionModel:
         fusion = self.mode.fusion
         networks = self._networks.on(rgb, mask)
         seen = {name: networks.see(network) for name, network in self._members.items()}
-        said = [
-            np.array([[heads[code] for code in fusion.classes]]) if name == HEADS else seen[name].probabilities
-            for name in fusion.members
-        ]
-        members = np.stack([np.broadcast_to(one, (len(fusion.crops), len(fusion.classes))) for one in said])
+        said = {name: one.probabilities for name, one in seen.items()}
+        if HEADS in fusion.members:
+            if heads is None:
+                raise ValueError("heads: are a member of this mode, and must be given")
+            said[HEADS] = np.array([[heads[code] for code in fusion.classes]])
+        shape = len(fusion.crops), len(fusion.classes)
+        members = np.stack([np.broadcast_to(said[name], shape) for name in fusion.members])
         fused = self._ensemble.combine(members[:, :, None])[0]
         apart = member_disagreement(members)
         maps = [_evidence(one, self._malignant, (height, width)) for one in seen.values()]
