@@ -109,5 +109,5 @@ def opened(
     with clock("encode"):
         encoded = {flip: model.encode(flip_pixels(rgb, flip)) for flip in flips}
     image = DecodedImage(rgb, rgb.shape[1], rgb.shape[0], format="")
-    seen = SeenImage(image, small, field_of_view(small), encoded, model.judge_skin(encoded["original"]))
+    seen = SeenImage(image, rgb, small, field_of_view(small), encoded, model.judge_skin(encoded["original"]))
     return OpenImage(BOXED, model, seen, options, clock=clock), model

@@ -24,7 +24,7 @@ from dermoscope.analyzer import Analyzer, Outcome, load_analyzer
 from dermoscope.bundle import Bundle
 from dermoscope.bundle_shelf import MODES
 from dermoscope.engine import EngineError
-from dermoscope.images import ImageError
+from dermoscope.images import ImageError, grain_level
 from dermoscope.model_folder import BundleError, write_sums
 from tests.dicom_files import dicom_data_set, saved
 from tests.watch import REPOSITORY
@@ -277,6 +277,28 @@ def test_four_threads_say_what_one_says(analyzer: Analyzer, outcomes: dict[Path,
     for path, outcome in zip(paths, found, strict=True):
         assert numbers(outcome.analysis) == numbers(outcomes[path].analysis)
         assert outcome.analysis.mask == outcomes[path].analysis.mask
+
+
+def test_grain_changes_answers_little_and_pictures_show_it(
+    analyzer: Analyzer, outcomes: dict[Path, Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clean = rgb_of(ONE)
+    noisy = (clean + np.random.default_rng(0).normal(0, 16, clean.shape)).clip(0, 255).astype(np.uint8)
+
+    def change(outcome: Outcome) -> float:
+        before, after = (np.log(np.array(numbers(one.analysis)[:7])) for one in (outcomes[ONE], outcome))
+        return float(np.abs(after - before).mean())
+
+    smoothed = analyzer.analyze(noisy, picture=True, keep_open=True)
+    monkeypatch.setattr("dermoscope.analyzer.without_grain", lambda rgb, _level: rgb)
+    as_it_is = analyzer.analyze(noisy)
+    assert change(smoothed) < 0.5 * change(as_it_is)
+    assert "grainy" in smoothed.analysis.quality
+    assert smoothed.opened
+    assert smoothed.opened.rgb is noisy
+    assert grain_level(smoothed.opened.smoothed) < 8 < grain_level(noisy)
+    assert smoothed.picture is not None
+    assert grain_level(smoothed.picture[: clean.shape[0], : clean.shape[1]]) > 0
 
 
 def test_both_engines_agree(outcomes: dict[Path, Outcome]) -> None:

@@ -1,8 +1,9 @@
 """The flagship way, from bytes to an `Analysis`: each image walks it once.
 
-decode → quality → encoder (one pass) ─┬→ gate, distance; heads ───────────────────────────────────────────────┐
-                                       └→ mask network, or prompts → mask decoder → mask ─┬→ crops → networks ─┴→ answer
-                                          (where the gate says skin)                      └→ measures
+decode → grain, quality → encoder (one pass) ─┬→ gate, distance; heads ─────────────────────────────────┐
+                                              └→ mask network, or prompts → mask decoder → mask         │
+                                                 (where the gate says skin)      ├→ crops → networks ─┴→ answer
+                                                                                 └→ measures
 """
 
 from __future__ import annotations
@@ -22,7 +23,16 @@ from dermoscope.engine import EngineName, Precision, available_engines
 from dermoscope.explanation import evidence_record
 from dermoscope.familiarity import FamiliarityModel
 from dermoscope.heads.evidence import occlusion_evidence
-from dermoscope.images import MAX_PIXELS, DecodedImage, field_of_view, quality_flags, side_by_side, working_copy
+from dermoscope.images import (
+    MAX_PIXELS,
+    DecodedImage,
+    field_of_view,
+    grain_level,
+    quality_flags,
+    side_by_side,
+    without_grain,
+    working_copy,
+)
 from dermoscope.mask_model import Clock, EncodedImage, MaskModel, SeenImage, decoded
 from dermoscope.measures import measure_lesion
 from dermoscope.open_image import MaskOptions, OpenImage
@@ -152,11 +162,13 @@ class Analyzer:
             if image.spacing_mm is None:
                 image = replace(image, spacing_mm=spacing_mm)
         with clock("quality"):
-            small = working_copy(image.rgb)
+            grain = grain_level(image.rgb)
+            rgb = without_grain(image.rgb, grain)
+            small = working_copy(rgb)
             view = field_of_view(small)
-            flags = quality_flags(small, size=(image.width, image.height), view=view)
+            flags = quality_flags(small, size=(image.width, image.height), view=view, grain=grain)
         with clock("encode"):
-            encoded = self._model.encode(image.rgb)
+            encoded = self._model.encode(rgb)
         with clock("gate"):
             gate = self._model.judge_skin(encoded)
             distance = self._distance(encoded.feature)
@@ -164,16 +176,16 @@ class Analyzer:
         if gate.is_skin:
             with clock("segment"):
                 decode = self._model.decoder_on(encoded, small.shape[:2])
-                segmented = self._model.find_lesion(image.rgb, small, view, decode)
+                segmented = self._model.find_lesion(rgb, small, view, decode)
             with clock("mask"):
                 finished = _finished(segmented, image)
         mask = finished.mask if finished else None
         measures = None
         if mask is not None:
             with clock("measure"):
-                measures = Measures.of(measure_lesion(image.rgb, mask, spacing_mm=image.spacing_mm), image.spacing_mm)
+                measures = Measures.of(measure_lesion(rgb, mask, spacing_mm=image.spacing_mm), image.spacing_mm)
         with clock("classify"):
-            answer = self._answers(encoded.feature, image.rgb, mask)
+            answer = self._answers(encoded.feature, rgb, mask)
         evidence_map = found_evidence = drawing = None
         rules = answer.rules
         is_asked = evidence or picture or (rules is not None and rules.least_evidence_inside is not None)
@@ -181,7 +193,7 @@ class Analyzer:
             with clock("evidence"):
                 evidence_map = self._occlusion(encoded) if answer.evidence is None else answer.evidence
                 flagged = answer.malignancy.flagged
-                found_evidence = evidence_record(evidence_map, mask, image.rgb, view, flagged=flagged)
+                found_evidence = evidence_record(evidence_map, mask, rgb, view, flagged=flagged)
         if picture:
             with clock("picture"):
                 captions = ("image", "lesion mask", "evidence for malignancy")
@@ -220,7 +232,7 @@ class Analyzer:
         )
         opened = None
         if keep_open:
-            seen = SeenImage(image, small, view, {"original": encoded}, gate)
+            seen = SeenImage(image, rgb, small, view, {"original": encoded}, gate)
             opened = OpenImage(self.bundle, self._model, seen, MaskOptions(gate=True))
             if segmented:
                 opened.start_from(segmented, finished)
@@ -236,7 +248,7 @@ class Analyzer:
             `[rows, columns]` over the image: what the cell adds to the log-odds of malignancy.
         """
         mask = opened.result.mask if opened.result else None
-        found = self._answers(opened.encoded.feature, opened.rgb, mask).evidence
+        found = self._answers(opened.encoded.feature, opened.smoothed, mask).evidence
         return self._occlusion(opened.encoded) if found is None else found
 
     def _occlusion(self, encoded: EncodedImage) -> NDArray[np.float32]:

@@ -54,13 +54,15 @@ class SeenImage:
 
     Attributes:
         image: Its pixels.
-        small: Their `working_copy`.
+        smoothed: The same `without_grain`: what models and measures see. People see the image as it came.
+        small: The `working_copy` of that.
         view: The field of view of that.
         encoded: What the encoder says of it, and of its mirror images where they are asked too.
         gate: Skin or not.
     """
 
     image: DecodedImage
+    smoothed: Image
     small: Image
     view: NDArray[np.bool_]
     encoded: Mapping[Flip, EncodedImage]

@@ -80,6 +80,7 @@ class OpenImage:
         width: Width of the original image in pixels.
         height: Height of the original image in pixels.
         rgb: Its pixels `[h, w, 3]` uint8; a large JPEG is decoded at a fraction of its size.
+        smoothed: The same without grain, as the models see it; the very same where there is none.
         encoded: What the encoder says of it.
         spacing_mm: Distance between rows, then between columns, in millimetres, where it is known.
     """
@@ -98,7 +99,7 @@ class OpenImage:
         self._clock = clock or Clock()
         self.rgb, self.width, self.height = seen.image.rgb, seen.image.width, seen.image.height
         self.encoded, self.spacing_mm = seen.encoded["original"], seen.image.spacing_mm
-        self._small, self._view, self._gate = seen.small, seen.view, seen.gate
+        self.smoothed, self._small, self._view, self._gate = seen.smoothed, seen.small, seen.view, seen.gate
         self._flips = tuple(seen.encoded)
         shape = self._small.shape[:2]
         self._decode = FlippedDecoder({flip: model.decoder_on(one, shape) for flip, one in seen.encoded.items()}, shape)
@@ -164,7 +165,7 @@ class OpenImage:
         finished, confidence, logits, prompt = None, None, None, ""
         if self._gate.is_skin or not self._options.gate:
             with clock("segment"):
-                found = self._model.find_lesion(self.rgb, self._small, self._view, self._decode, self._flips)
+                found = self._model.find_lesion(self.smoothed, self._small, self._view, self._decode, self._flips)
             with clock("mask"):
                 logits, prompt = found.logits, found.prompt
                 finished = None if logits is None else self._finish(logits, _NO_POINTS, _NO_LABELS)
@@ -257,7 +258,7 @@ class OpenImage:
         self, logits: NDArray[np.float32], points: NDArray[np.float32], labels: NDArray[np.int64]
     ) -> FinishedMask | None:
         return finish_mask(
-            snap_to_edges(logits, self.rgb) if self._options.edges else logits,
+            snap_to_edges(logits, self.smoothed) if self._options.edges else logits,
             self.width,
             self.height,
             further_pieces=FURTHER_PIECE_SHARE if self._options.pieces == "several" else None,

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dermoscope.bundle import Bundle
 from dermoscope.engine import EngineName, Precision
-from dermoscope.images import MAX_PIXELS, field_of_view, working_copy
+from dermoscope.images import MAX_PIXELS, field_of_view, grain_level, without_grain, working_copy
 from dermoscope.mask_model import Clock, MaskModel, SeenImage, decoded
 from dermoscope.open_image import MaskOptions, OpenImage
 from dermoscope.segment.flips import Flip, flip_pixels
@@ -99,15 +99,15 @@ class Segmenter:
         clock = Clock()
         with clock("decode"):
             image = decoded(source, self._max_pixels, frame)
-            small = working_copy(image.rgb)
+            smoothed = without_grain(image.rgb, grain_level(image.rgb))
+            small = working_copy(smoothed)
             view = field_of_view(small)
         with clock("encode"):
             flips: tuple[Flip, ...] = ("original", "hflip") if self.options.flips else ("original",)
-            encoded = {flip: self._model.encode(flip_pixels(image.rgb, flip)) for flip in flips}
+            encoded = {flip: self._model.encode(flip_pixels(smoothed, flip)) for flip in flips}
             gate = self._model.judge_skin(encoded["original"])
-        return OpenImage(
-            self.bundle, self._model, SeenImage(image, small, view, encoded, gate), self.options, clock=clock
-        )
+        seen = SeenImage(image, smoothed, small, view, encoded, gate)
+        return OpenImage(self.bundle, self._model, seen, self.options, clock=clock)
 
 
 def load_segmenter(

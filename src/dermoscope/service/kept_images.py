@@ -41,9 +41,10 @@ class KeptImage:
     @property
     def size_bytes(self) -> int:
         """What it keeps in memory, within a few kilobytes."""
-        mask = self.opened.width * self.opened.height
-        steps = self.opened.steps * mask
-        return len(self.source) + self.opened.rgb.nbytes + self.opened.encoded.embedding.nbytes + steps
+        opened = self.opened
+        steps = opened.steps * opened.width * opened.height
+        pixels = opened.rgb.nbytes + (0 if opened.smoothed is opened.rgb else opened.smoothed.nbytes)
+        return len(self.source) + pixels + opened.encoded.embedding.nbytes + steps
 
 
 class KeptImages:

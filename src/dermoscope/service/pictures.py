@@ -47,7 +47,7 @@ def measures_of(opened: OpenImage) -> Measures | None:
     """What is measured on the mask of an open image as it stands; none without a mask."""
     if opened.result is None or opened.result.mask is None:
         return None
-    lesion = measure_lesion(opened.rgb, opened.result.mask, spacing_mm=opened.spacing_mm)
+    lesion = measure_lesion(opened.smoothed, opened.result.mask, spacing_mm=opened.spacing_mm)
     return Measures.of(lesion, opened.spacing_mm)
 
 

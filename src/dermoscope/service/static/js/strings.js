@@ -203,6 +203,7 @@ export const TEXT = {
     flags: {
       "too small": "Too small: the shorter side has fewer than 128 pixels.",
       blurred: "Blurred: hold still and focus again.",
+      grainy: "Grainy: use more light; the noise was smoothed before anything was computed.",
       "under-exposed": "Too dark: use more light.",
       "over-exposed": "Burnt out: much of it is pure white.",
       "mostly frame": "Mostly frame: too little skin is to be seen.",
