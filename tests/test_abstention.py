@@ -87,10 +87,6 @@ def test_limits_themselves_are_allowed() -> None:
     assert reason(evidence=Evidence(share_inside=0.3, peak_inside=True, grid=((0.0,),))) == ""
 
 
-def test_an_empty_set_is_an_abstention() -> None:
-    assert reason(prediction_set=PredictionSet(codes=(), coverage=0.9)) == "no diagnosis is probable enough"
-
-
 def test_what_was_not_computed_is_no_reason() -> None:
     assert reason(evidence=Evidence(share_inside=None, peak_inside=None, grid=((0.0,),))) == ""
     assert reason() == ""

@@ -34,7 +34,7 @@ def reason_to_abstain(
     3. The image is unlike those that the model was calibrated on.
     4. Those who answer contradict each other.
     5. The most probable diagnosis is not probable enough.
-    6. The prediction set holds too many diagnoses, or none.
+    6. The prediction set holds too many diagnoses.
     7. Too little of the evidence for malignancy lies on the lesion.
 
     Only the first three hold without rules in the bundle: what a person would see for themselves comes before what the
@@ -63,11 +63,9 @@ def reason_to_abstain(
         return "the parts of the model contradict each other"
     if rules.least_certainty is not None and certainty < rules.least_certainty:
         return "no diagnosis is probable enough"
-    if rules.largest_set is not None and prediction_set is not None:
-        if not prediction_set.codes:
-            return "no diagnosis is probable enough"
-        if len(prediction_set.codes) > rules.largest_set:
-            return f"{len(prediction_set.codes)} diagnoses remain possible"
+    remaining = len(prediction_set.codes) if prediction_set else 0
+    if rules.largest_set is not None and remaining > rules.largest_set:
+        return f"{remaining} diagnoses remain possible"
     share = evidence.share_inside if evidence else None
     if rules.least_evidence_inside is not None and share is not None and share < rules.least_evidence_inside:
         return "the evidence for malignancy lies beside the lesion"

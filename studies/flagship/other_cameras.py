@@ -4,7 +4,7 @@
 
 Each change is made to the same images; none moves the lesion, so that outlines can be compared. The networks have
 learnt on images with other light, a frame, less focus and JPEG artefacts, too, made by other code and mostly milder
-than here; noise and few pixels they have not seen. AUC and calibration error of malignancy and sensitivity at the
+than here; noise and few pixels they have not seen. The way to an answer smooths noise (`dermoscope.images.grain`). AUC and calibration error of malignancy and sensitivity at the
 operating point count every image, also those that the gate refuses, as the risk is always told; the Dice coefficient
 with the true outline is over images that the gate lets through with the change and without. Differences are to the
 images as they are, paired, with 95 % intervals over lesions. Real other cameras differ in more than one way: the
@@ -49,8 +49,8 @@ def flat(rgb: RGB) -> RGB:
     return np.uint8(np.clip(0.7 * (rgb.astype(np.float32) - 128) + 108, 0, 255))
 
 
-def jpeg(rgb: RGB) -> RGB:
-    _, data = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 15])
+def jpeg(rgb: RGB, quality: int) -> RGB:
+    _, data = cv2.imencode(".jpg", rgb[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1], np.uint8)
 
 
@@ -87,8 +87,9 @@ CHANGES: dict[str, Callable[[RGB], RGB]] = {
     "dark and flat": flat,
     "out of focus": blurred,
     "noise": noisy,
+    "noise behind JPEG, quality 75": lambda rgb: jpeg(noisy(rgb), 75),
     "240 x 180 pixels": small,
-    "JPEG, quality 15": jpeg,
+    "JPEG, quality 15": lambda rgb: jpeg(rgb, 15),
     "ruler or ink": inked,
     "round black frame": framed,
 }

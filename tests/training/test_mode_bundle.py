@@ -23,7 +23,7 @@ from dermoscope.images import decode
 from dermoscope.member_networks import MemberNetworks, SeenViews
 from dermoscope.training.cam_description import DESCRIPTION_NAME, MODEL_NAME, CAMModelDescription
 from dermoscope.training.export import write_bundle
-from dermoscope.training.mode_bundle import ModePlan, ask_members
+from dermoscope.training.mode_bundle import ModePlan, ask_members, name_of_network
 from dermoscope.training.recipes.cams import CropsPart
 
 CODES = taxonomy.HAM10000_CODES
@@ -185,6 +185,16 @@ def test_modes_share_the_file_of_a_network(made: Path, world: Path, capsys: pyte
     assert "gate balanced accuracy" in names
     assert "melanoma AUC" not in names
     assert "melanoma AUC" in {metric.name for metric in Bundle.load(made).description.metrics}
+
+
+def test_a_network_has_one_name_in_all_modes() -> None:
+    names = {"second.onnx": "network 2"}
+    assert [name_of_network(f"{graph}.onnx", names) for graph in ("second", "first", "third", "first")] == [
+        "network 2",
+        "network 1",
+        "network 3",
+        "network 1",
+    ]
 
 
 def test_a_mode_that_is_replaced_by_itself_in_eight_bits_leaves_no_graph(made: Path, world: Path) -> None:

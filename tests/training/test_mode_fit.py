@@ -124,7 +124,7 @@ def two_cameras(images: int, *, seed: int) -> MemberAnswers:
     return replace(seen_well, probabilities=said, sources=sources)
 
 
-def test_prediction_sets_hold_the_truth_as_often_as_promised_for_each_diagnosis(held_out: MemberAnswers) -> None:
+def test_prediction_sets_keep_their_promise_and_no_diagnosis_pays_for_the_others(held_out: MemberAnswers) -> None:
     said = answers(2000)
     part = fit_mode(said, parts(said), meaning="", rules=QUICK).part
     assert part.conformal

@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -106,7 +107,7 @@ def bundle_with_mode(
     try:
         with writing_to(out):
             shutil.copytree(base.folder, draft)
-            parts, checks, learnt = _write_networks(plan, draft, images)
+            parts, checks, learnt = _write_networks(plan, base, draft, images)
             provisional = _with_mode(base, plan, _provisional(plan, base, parts), checks, learnt, first=first)
             write_bundle(provisional, draft)
             said, features = ask_members(Bundle.load(draft), plan.name, records, jobs=jobs, on_image=on_image)
@@ -182,19 +183,21 @@ def ask_members(
 
 
 def _write_networks(
-    plan: ModePlan, folder: Path, images: Sequence[NDArray[np.uint8]]
+    plan: ModePlan, base: Bundle, folder: Path, images: Sequence[NDArray[np.uint8]]
 ) -> tuple[list[MemberPart], list[GraphCheck], list[str]]:
-    """Graphs of all networks; modes that share a network share its file, which is named after its weights."""
+    """Graphs of all networks; modes that share one share its file, which is named after its weights, and its name."""
+    others = (mode for name, mode in base.description.modes.items() if name != plan.name)
+    names = {network.graph: network.name for mode in others for network in mode.networks}
     parts: list[MemberPart] = []
     checks: list[GraphCheck] = []
     learnt: list[str] = []
-    for number, run in enumerate(plan.runs, 1):
+    for run in plan.runs:
         trained, network = load_cam_run(run)
         if trained.task != "diagnosis":
             raise CAMRunError(f"{run} answers the question {trained.task!r}; a mode needs networks for diagnosis")
         stored = "" if plan.weights == "float16" else f"-{plan.weights}"
         graph = f"network-{sha256_of(run / MODEL_NAME)[:_GRAPH_NAME_DIGITS]}{stored}.onnx"
-        part = member_part(f"network {number}", graph, trained)
+        part = member_part(name_of_network(graph, names), graph, trained)
         changes: dict[str, object] = {"orientations": plan.orientations}
         if plan.views:
             changes |= {"crops": CropRules.model_validate({**dict(part.crops), "names": plan.views})}
@@ -204,6 +207,17 @@ def _write_networks(
             checks += write_network(trained, network, folder / graph, images, weights=plan.weights)
         learnt.append(", ".join(f"{count:,} images of {source}" for source, count in trained.images.items()))
     return parts, checks, learnt
+
+
+def name_of_network(graph: str, names: dict[str, str]) -> str:
+    """What a network is called in every mode of a bundle: as it is already, or by the next number.
+
+    Args:
+        graph: Name of its file.
+        names: Of the networks that have one, by file; the answer is added.
+    """
+    taken = set(names.values())
+    return names.setdefault(graph, next(name for number in count(1) if (name := f"network {number}") not in taken))
 
 
 def _provisional(plan: ModePlan, base: Bundle, parts: Sequence[MemberPart]) -> ModePart:

@@ -168,8 +168,8 @@ def fit_mode(
 def _sets(said: MemberAnswers, probabilities: NDArray[np.float64]) -> conformal.ConformalSets:
     """Calibrated on one image a lesion, as the promise needs images that do not depend on each other.
 
-    In the world of the answer, where all diagnoses are equally frequent: the most probable one is in the set then, and
-    the promise is kept for every diagnosis, not for the frequent ones at the cost of the others.
+    In the world of the answer, where all diagnoses are equally frequent: there the rare ones no longer pay for the
+    nevi. The promise itself is for all images together; what each diagnosis gets stands in the bundle's card.
     """
     _, first = np.unique(said.groups, return_index=True)
     odds = at_equal_frequencies(probabilities[first], np.bincount(said.labels) / len(said.labels))
