@@ -17,11 +17,12 @@ def main(folder: Path) -> None:
     analyses = [analyzer.analyze(path, image_id=path.stem).analysis for path in sorted(folder.iterdir())]
 
     for analysis in sorted(analyses, key=lambda one: -one.malignancy.probability if one.malignancy else 0.0):
-        gate, risk = analysis.gate, analysis.malignancy
-        if gate and risk and gate.is_skin:
+        risk = analysis.malignancy
+        if risk and not analysis.abstained:
             print(f"{analysis.image_id}: {analysis.top_group}, risk {risk.probability:.2f} ({risk.definition})")
         else:
-            print(f"{analysis.image_id}: no answer, {analysis.abstain_reason}")
+            flag = "; flagged all the same: have it looked at" if analysis.flagged_without_answer else ""
+            print(f"{analysis.image_id}: no answer, {analysis.abstain_reason}{flag}")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ COLUMNS = """
     diagnosis p_MEL p_NV p_BCC p_AKIEC p_BKL p_DF p_VASC p_malignant malignancy_definition p_melanoma
     abstained abstain_reason mask mask_confidence area_fraction flagged malignancy_threshold quality width height
     bundle asymmetry border_irregularity colours diameter_px diameter_mm cut_by_border out_of_distribution
-    mode prediction_set evidence_inside evidence_warning
+    mode prediction_set evidence_inside evidence_warning flagged_without_answer
 """
 DIAGNOSIS = dict.fromkeys(taxonomy.HAM10000_CODES, 0.1) | {"NV": 0.4}
 GROUP = dict.fromkeys(taxonomy.GROUPS, 0.1) | {taxonomy.GROUPS[2]: 0.6}
@@ -62,6 +62,27 @@ def test_a_record_from_before_there_were_measures_still_reads() -> None:
     assert Analysis.model_validate(record).measures is None
 
 
+def test_what_follows_is_written_and_derived_anew_when_it_is_read() -> None:
+    in_mode = DONE.model_copy(update={"mode": "best", "abstained": True})
+    record = in_mode.to_dict()
+    assert (record["top_diagnosis"], record["top_group"]) == ("NV", "melanocytic")
+    assert record["flagged_without_answer"] is True
+    assert Analysis.model_validate(record | {"top_group": "vascular"}) == in_mode
+    del record["top_group"], record["top_diagnosis"], record["flagged_without_answer"]
+    assert Analysis.model_validate(record) == in_mode, "as it was written before"
+
+
+def test_the_scale_outlives_a_missing_lesion() -> None:
+    found = DONE.model_copy(update={"measures": None, "spacing_mm": (0.02, 0.02)})
+    assert Analysis.model_validate_json(json.dumps(found.to_dict())).spacing_mm == (0.02, 0.02)
+    assert DONE.measures
+    record = DONE.to_dict()
+    del record["spacing_mm"]
+    assert Analysis.model_validate(record).spacing_mm is None
+    record["measures"]["spacing_mm"] = [0.03, 0.03]
+    assert Analysis.model_validate(record).spacing_mm == (0.03, 0.03), "older records have it there alone"
+
+
 def test_columns_are_only_added() -> None:
     promised = COLUMNS.split()
     assert list(DONE.to_row())[: len(promised)] == promised
@@ -91,6 +112,8 @@ def test_row() -> None:
     assert (row["group"], row["diagnosis"], row["p_NV"]) == (taxonomy.GROUPS[2], "NV", 0.4)
     assert (row["p_malignant"], row["malignancy_definition"], row["flagged"]) == (0.2, "graz", True)
     assert row["abstained"] is False
+    assert row["flagged_without_answer"] is False
+    assert DONE.model_copy(update={"abstained": True}).to_row()["flagged_without_answer"] is True
     assert (row["asymmetry"], row["border_irregularity"], row["colours"]) == (0.15, 1.4, "light brown; black")
     assert (row["diameter_px"], row["diameter_mm"], row["cut_by_border"]) == (20.5, None, False)
     assert row["prediction_set"] == "NV MEL"

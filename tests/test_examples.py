@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import dermoscope
+from dermoscope.analysis import Analysis, Gate, Malignancy
 from tests.watch import REPOSITORY
 
 EXAMPLES = REPOSITORY / "examples"
@@ -56,6 +60,29 @@ def test_every_image_carries_its_label() -> None:
 def test_analyze_folder_prints_a_line_for_each_image() -> None:
     lines = run("analyze_folder.py").splitlines()
     assert sorted(line.split(":")[0] for line in lines) == sorted(path.stem for path in IMAGES)
+
+
+def withheld(*, flagged: bool) -> Analysis:
+    """An image of skin without an answer."""
+    return Analysis(
+        image_id="one",
+        gate=Gate(is_skin=True, p_skin=0.9, threshold=0.5),
+        group={"vascular": 1.0},
+        malignancy=Malignancy(probability=0.9, definition="graz", threshold=0.1, operating_point="", flagged=flagged),
+        abstained=True,
+        abstain_reason="no diagnosis is probable enough",
+    )
+
+
+@pytest.mark.parametrize(("flagged", "end"), [(True, "; flagged all the same: have it looked at"), (False, "")])
+def test_analyze_folder_prints_no_withheld_answer(
+    flagged: bool, end: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "one.png").touch()
+    outcome = SimpleNamespace(analysis=withheld(flagged=flagged))
+    monkeypatch.setattr(dermoscope, "load", lambda: SimpleNamespace(analyze=lambda *_, **__: outcome))
+    runpy.run_path(str(EXAMPLES / "analyze_folder.py"))["main"](tmp_path)
+    assert capsys.readouterr().out == f"one: no answer, no diagnosis is probable enough{end}\n"
 
 
 def test_analyze_folder_fits_on_a_screen() -> None:

@@ -35,7 +35,8 @@ def test_evidence_beside_the_lesion_is() -> None:
     found = evidence_record(evidence_at(slice(0, 8), slice(0, 8)), MASK, SKIN, VIEW, flagged=True)
     assert found.share_inside == 0
     assert not found.peak_inside
-    assert "100% of the evidence for malignancy lies outside the lesion, on the skin around it" in found.warning
+    assert found.warning.startswith("100% of the evidence for malignancy lies outside the outlined lesion, on the skin")
+    assert found.warning.endswith(": look at the picture; the flag stands")
 
 
 def test_a_low_risk_needs_no_warning_and_neither_does_a_peak_on_the_lesion() -> None:

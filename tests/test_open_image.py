@@ -248,6 +248,19 @@ def test_a_drawn_mask_is_taken_as_it_is() -> None:
     assert [len(part) for part in image.given[:2]] == [1, 1]
 
 
+@pytest.mark.parametrize("by_person", [True, False])
+def test_a_kept_mask_is_the_first_one(by_person: bool) -> None:
+    image, _ = opened()
+    image.refine([(100, 100)])
+    kept = np.zeros((HEIGHT, WIDTH), np.bool_)
+    kept[50:100, 60:160] = True
+    found = image.start_from_kept(kept, "saliency box", 0.8, by_person=by_person)
+    assert found.mask is not None
+    assert np.array_equal(found.mask, kept)
+    assert (found.prompt, found.confidence) == ("saliency box", 0.8)
+    assert (image.steps, image.is_corrected, image.result) == (1, by_person, found)
+
+
 def test_an_empty_drawn_mask_says_that_there_is_no_lesion() -> None:
     image, _ = opened()
     found = image.draw(np.zeros((HEIGHT, WIDTH), np.bool_))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, computed_field, model_validator
 
 from dermoscope import taxonomy
 
@@ -193,6 +193,9 @@ class Analysis(_Record):
     A failed image keeps its `image_id`, `path` and `reason`; every other field is then empty. Probabilities are filled
     for every image that decodes, also where the gate or an abstention withholds the answer.
 
+    What follows from other fields is written with them, so that no reader has to derive it, and is derived anew when a
+    record is read: `top_diagnosis`, `top_group`, `flagged_without_answer`.
+
     Attributes:
         image_id: Name of the image within one run, safe as a file name.
         path: The path as the user gave it, or empty for an image that came as an array.
@@ -200,6 +203,8 @@ class Analysis(_Record):
         reason: Why it failed; empty when done.
         width: Width of the original image in pixels, after the EXIF orientation was applied.
         height: Height of the original image in pixels.
+        spacing_mm: Distance between rows, then between columns, in millimetres, where it is known: as the file says it,
+            or else as it was given.
         quality: Names of the quality flags that were raised, in a fixed order.
         gate: Skin or not.
         out_of_distribution: How far the image is from those that the bundle was calibrated on, as a share of its limit:
@@ -226,6 +231,7 @@ class Analysis(_Record):
     reason: str = ""
     width: int | None = None
     height: int | None = None
+    spacing_mm: tuple[float, float] | None = None
     quality: tuple[str, ...] = ()
     gate: Gate | None = None
     out_of_distribution: float | None = None
@@ -248,11 +254,24 @@ class Analysis(_Record):
         """The record of an image that could not be analysed."""
         return cls(image_id=image_id, path=path, status=Status.FAILED, reason=reason)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _as_written(cls, record: Any) -> Any:
+        """A written record without what is derived; the scale of an older one stands among its measures alone."""
+        if not isinstance(record, dict):
+            return record
+        given = {name: value for name, value in record.items() if name not in cls.model_computed_fields}
+        if "spacing_mm" not in given and isinstance(given.get("measures"), dict):
+            given["spacing_mm"] = given["measures"].get("spacing_mm")
+        return given
+
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def top_diagnosis(self) -> str | None:
         """The most probable diagnosis code, or none for a failed image."""
         return max(self.diagnosis, key=self.diagnosis.__getitem__) if self.diagnosis else None
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def top_group(self) -> str | None:
         """The lesion group that is told, or none for a failed image.
@@ -265,6 +284,7 @@ class Analysis(_Record):
             groups = list(self.group)
         return max(groups, key=self.group.__getitem__) if groups else None
 
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def flagged_without_answer(self) -> bool:
         """Whether an image of skin gets no answer although its malignancy risk reaches the operating point."""
@@ -313,6 +333,7 @@ class Analysis(_Record):
             "prediction_set": " ".join(self.prediction_set.codes) if self.prediction_set else None,
             "evidence_inside": self.evidence.share_inside if self.evidence else None,
             "evidence_warning": self.evidence.warning if self.evidence else "",
+            "flagged_without_answer": self.flagged_without_answer if self.status is Status.DONE else None,
         }
 
     def _diagnosis_columns(self) -> tuple[str, ...]:

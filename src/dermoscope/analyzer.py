@@ -213,6 +213,7 @@ class Analyzer:
             path=path,
             width=image.width,
             height=image.height,
+            spacing_mm=image.spacing_mm,
             quality=flags,
             gate=gate,
             out_of_distribution=distance,

@@ -86,4 +86,5 @@ def _where(evidence: NDArray[np.float32], mask: Mask, rgb: NDArray[np.uint8], vi
 
 
 def _warning(outside: float, where: str) -> str:
-    return f"{outside:.0%} of the evidence for malignancy lies outside the lesion, {where}; do not trust the risk"
+    evidence = f"{outside:.0%} of the evidence for malignancy lies outside the outlined lesion, {where}"
+    return f"{evidence}: look at the picture; the flag stands"

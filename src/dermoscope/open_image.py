@@ -146,18 +146,25 @@ class OpenImage:
         Raises:
             PromptError: If its size is not that of the image.
         """
-        if mask.shape != (self.height, self.width):
-            raise PromptError(
-                f"the mask has {mask.shape[1]} × {mask.shape[0]} pixels, the image {self.width} × {self.height}"
-            )
-        clock = self._started_clock()
-        with clock("mask"):
-            finished = finished_by_hand(mask)
-        coverage = cv2.resize(mask.astype(np.float32), self._decode.shape[::-1], interpolation=cv2.INTER_AREA)
-        logits = np.asarray((coverage - 0.5) * 2 * _DRAWN_LOGIT, np.float32)
-        result = self._result(finished, "drawn by hand", None, clock)
-        self._steps.append(_Step(_NO_POINTS, _NO_LABELS, None, logits, result, by_person=True))
-        return result
+        self._steps.append(self._taken(mask, "drawn by hand", None, by_person=True))
+        return self._steps[-1].result
+
+    def start_from_kept(
+        self, mask: NDArray[np.bool_], prompt: str, confidence: float | None, *, by_person: bool
+    ) -> Segmentation:
+        """Take a mask that was kept of this image, exactly as it is, for the first one; everything else is forgotten.
+
+        Args:
+            mask: `[height, width]` at the original size.
+            prompt: What it was made from.
+            confidence: Expected overlap with the true mask, 0 to 1, if it is known.
+            by_person: Whether a person gave or drew anything behind it.
+
+        Raises:
+            PromptError: If its size is not that of the image.
+        """
+        self._steps = [self._taken(mask, prompt, confidence, by_person=by_person)]
+        return self._steps[-1].result
 
     def segment(self) -> Segmentation:
         """Find the lesion without a prompt. Forgets clicks and box; `refine` goes on from here."""
@@ -224,6 +231,19 @@ class OpenImage:
         """The image, and beside it the outline of the mask as it stands, `[h, w, 3]`."""
         mask = self.result.mask if self.result else None
         return side_by_side(self.rgb, mask=mask, captions=("image", "lesion mask", ""))
+
+    def _taken(self, mask: NDArray[np.bool_], prompt: str, confidence: float | None, *, by_person: bool) -> _Step:
+        if mask.shape != (self.height, self.width):
+            raise PromptError(
+                f"the mask has {mask.shape[1]} × {mask.shape[0]} pixels, the image {self.width} × {self.height}"
+            )
+        clock = self._started_clock()
+        with clock("mask"):
+            finished = finished_by_hand(mask)
+        coverage = cv2.resize(mask.astype(np.float32), self._decode.shape[::-1], interpolation=cv2.INTER_AREA)
+        logits = np.asarray((coverage - 0.5) * 2 * _DRAWN_LOGIT, np.float32)
+        result = self._result(finished, prompt, confidence, clock)
+        return _Step(_NO_POINTS, _NO_LABELS, None, logits, result, by_person=by_person)
 
     def _started_clock(self) -> Clock:
         """For the first mask, the clock with the way to it; for later ones, a new one."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dermoscope.batch import BatchSummary
 from dermoscope.cli import batches
 
 
@@ -33,3 +34,12 @@ def test_jobs(
     for number in range(images):
         (tmp_path / f"{number}.png").touch()
     assert batches.jobs_for([str(tmp_path)], cluster_cores) == jobs
+
+
+def test_the_summary_is_silent_about_what_there_is_none_of(capsys: pytest.CaptureFixture[str]) -> None:
+    summary = BatchSummary(3, 0, 0, 1.0, Path("out"), interrupted=False, failures=(), totals=None)
+    totals = [(2, "withheld", "no answer given"), (0, "of them flagged", "have them looked at")]
+    batches.print_summary(summary, verb="analysed", table="results.csv", totals=totals, look=[Path("report.html")])
+    said = capsys.readouterr().out
+    assert "2  withheld" in said
+    assert "of them flagged" not in said

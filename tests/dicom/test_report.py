@@ -85,7 +85,8 @@ def doubtful(**changes: Any) -> Any:
 
 def test_a_doubtful_answer_comes_with_its_doubts() -> None:
     group = doubtful()
-    assert answers(group)["evidence_warning"][1] == "Most evidence is beside the lesion; do not trust the risk"
+    warning = answers(group)["evidence_warning"][1]
+    assert warning == "Evidence mostly outside the lesion: look at it; the flag stands"
     remain = [one.value.meaning for one in group.get_qualitative_evaluations() if one.name.value == "prediction_set"]
     assert remain == ["melanocytic nevus", "melanoma"]
     alone = doubtful(prediction_set=PredictionSet(codes=("NV",), coverage=0.9), evidence=None)
@@ -114,6 +115,33 @@ def test_the_lesion_and_its_area(spacing: list[float] | None, factor: float, uni
     assert (area.name.meaning, area.unit.value) == ("Area", unit)
     assert (confidence.name.value, confidence.value) == ("mask_confidence", 0.87)
     assert group.finding_type.value == "95324001"
+
+
+def test_a_given_scale_counts_where_the_image_has_none_and_says_so() -> None:
+    given = analysis().model_copy(update={"spacing_mm": (0.02, 0.02)})
+    source = made.dicom_data_set(picture())
+    (group,) = report_on(given, source).content.get_planar_roi_measurement_groups()
+    area, _ = group.get_measurements()
+    assert (area.value, area.unit.value) == (pytest.approx(lesion_mask().sum() * 0.0004), "mm2")
+    assert answers(group)["scale"][0] == "given"
+    source.PixelSpacing = [0.03, 0.03]
+    (group,) = report_on(given, source).content.get_planar_roi_measurement_groups()
+    area, _ = group.get_measurements()
+    assert area.value == pytest.approx(lesion_mask().sum() * 0.0009)
+    assert "scale" not in answers(group)
+
+
+@pytest.mark.parametrize(
+    ("mode", "title", "group"),
+    [("best", "Group of the diagnosis", "vascular"), ("", "Most probable lesion group", "keratosis")],
+)
+def test_the_group_is_named_for_what_it_is(mode: str, title: str, group: str) -> None:
+    found = analysis().model_copy(
+        update={"mode": mode, "group": dict.fromkeys(GROUP_COLUMNS, 0.1) | {"keratosis": 0.6}}
+    )
+    (said,) = report_on(found, mask=False).content.get_image_measurement_groups()
+    (told,) = [one for one in said.get_qualitative_evaluations() if one.name.value == "group"]
+    assert (told.name.meaning, told.value.meaning) == (title, group)
 
 
 @pytest.mark.parametrize("frame", [None, 3])

@@ -122,7 +122,21 @@ def test_a_doubtful_answer_comes_with_its_doubts(tmp_path: Path) -> None:
     _, page = write(tmp_path, [doubtful(abstained=False)])
     assert "Remain possible: melanoma, melanocytic nevus" in page.text
     assert "90% lies outside" in page.text
-    assert re.search(r"hold the true diagnosis for 90.0\W% of all images", page.text)
+    assert re.search(r"all lists together, .* hold the true diagnosis for 90.0\W% of images", page.text)
+
+
+@pytest.mark.parametrize(
+    ("mode", "caption", "meaning"),
+    [
+        ("best", "Answers by group of the diagnosis", "The group of the diagnosis, with the probability"),
+        ("", "Answers by most probable lesion group", "The most probable group with its probability"),
+    ],
+)
+def test_the_group_is_named_for_what_it_is(tmp_path: Path, mode: str, caption: str, meaning: str) -> None:
+    _, page = write(tmp_path, [doubtful(abstained=False).model_copy(update={"mode": mode})])
+    assert caption in page.text
+    assert meaning in page.text
+    assert ("another group may have a higher one" in page.text) == bool(mode)
 
 
 def test_no_answer_above_the_operating_point_is_no_all_clear(tmp_path: Path) -> None:

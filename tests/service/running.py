@@ -48,6 +48,7 @@ class SmallAnalyzer:
         go: Cleared, every analysis waits for it.
         seconds: For one image.
         error: What to raise.
+        blind: Whether it finds no lesion.
         calls: How often it was asked.
     """
 
@@ -55,6 +56,7 @@ class SmallAnalyzer:
     go: threading.Event = field(default_factory=threading.Event)
     seconds: float = 0.0
     error: Exception | None = None
+    blind: bool = False
     calls: int = 0
 
     def __post_init__(self) -> None:
@@ -89,6 +91,8 @@ class SmallAnalyzer:
         behind, _ = opened(rgb=image.rgb)
         behind.spacing_mm = spacing_mm or image.spacing_mm
         found = behind.segment()
+        if self.blind:
+            found = behind.start_from_kept(np.zeros_like(image.rgb[..., 0], np.bool_), "", None, by_person=False)
         mask = None
         if found.box and found.confidence:
             mask = LesionMask(
@@ -103,6 +107,7 @@ class SmallAnalyzer:
             image_id=image_id,
             width=image.width,
             height=image.height,
+            spacing_mm=behind.spacing_mm,
             gate=Gate(is_skin=True, p_skin=0.9, threshold=0.5),
             mask=mask,
             measures=measures_of(behind),

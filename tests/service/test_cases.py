@@ -101,6 +101,39 @@ def test_a_case_is_opened_corrected_and_saved(service: Asked) -> None:
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(mask))), drawn * np.uint8(255))
 
 
+def reopened(service: Asked, case: dict[str, Any]) -> dict[str, Any]:
+    token = service.post(f"/v1/cases/{case['id']}/open").json()["image"]
+    found: dict[str, Any] = service.get(f"/v1/images/{token}").json()
+    return found
+
+
+def test_an_opened_case_says_whether_its_mask_was_corrected(service: Asked) -> None:
+    case = keep(service)
+    found, mask = reopened(service, case)["segmentation"], case["analysis"]["mask"]
+    assert (found["is_corrected"], found["can_undo"]) == (False, False)
+    assert (found["prompt"], found["confidence"]) == (mask["prompt"], mask["confidence"])
+    token = service.kept(other_image(1))
+    clicked = service.post(f"/v1/images/{token}/refine", json={"points": [[100, 80, 1]]}).json()["segmentation"]
+    assert clicked["is_corrected"] is True
+    corrected = reopened(service, service.post("/v1/cases", json={"image": token}).json())["segmentation"]
+    assert (corrected["is_corrected"], corrected["can_undo"]) == (True, False)
+    assert (corrected["prompt"], corrected["confidence"]) == ("corrected", None)
+    assert corrected["outline"] == clicked["outline"]
+
+
+def test_the_scale_of_a_case_outlives_a_lesion_that_was_not_found(service: Asked) -> None:
+    service.analyzer.blind = True
+    fields = [("image", ("a", png())), ("mm_per_pixel", (None, "0.02"))]
+    token = service.post("/v1/analyses?keep=true", files=fields).json()["results"][0]["image"]
+    drawn = np.zeros((HEIGHT, WIDTH), np.bool_)
+    drawn[10:90, 20:200] = True
+    service("PUT", f"/v1/images/{token}/mask", content=mask_png(drawn))
+    case = service.post("/v1/cases", json={"image": token}).json()
+    assert case["analysis"]["measures"] is None
+    measures = reopened(service, case)["measures"]
+    assert measures["diameter_mm"] == pytest.approx(0.02 * measures["diameter_px"])
+
+
 def test_what_is_not_named_stays(service: Asked) -> None:
     path = f"/v1/cases/{keep(service, label='NV', note='left arm')['id']}"
     assert service("PATCH", path, json={}).json()["label"] == "NV"

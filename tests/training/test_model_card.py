@@ -81,6 +81,17 @@ def test_only_without_modes_the_point_of_the_heads_flags() -> None:
     assert point in model_card(DESCRIPTION.model_copy(update={"modes": {}}))
 
 
+def test_metrics_that_need_it_are_explained() -> None:
+    def card(*names: str) -> str:
+        metrics = tuple(METRIC.model_copy(update={"name": f"mode fast: {name}"}) for name in names)
+        return model_card(DESCRIPTION.model_copy(update={"metrics": metrics}))
+
+    odds, noise = "`AUC, MEL` ranks images by the odds", "resampling adds noise"
+    two, error = card("AUC, MEL", "AUC, melanoma"), card("expected calibration error, malignancy")
+    assert (odds in two, noise in two) == (True, False)
+    assert (odds in error, noise in error) == (False, True)
+
+
 def test_a_command_stands_once() -> None:
     assert CARD.count("    run-this") == 1
 

@@ -62,7 +62,8 @@ def analyze(
         out: Folder for the results.
         frame: Which frame of DICOM files with several, counted from 1.
         mm_per_pixel: Size of a pixel in millimetres, such as 0.02, for all images, so that diameters come in
-            millimetres, too; where a DICOM file says it itself, that counts.
+            millimetres, too; where a DICOM file says it itself, that counts. With --dicom, the area in .sr.dcm has this
+            scale and says so; .seg.dcm has that of its image alone.
         dicom: Write results of DICOM images as DICOM, too: dicom/<image_id>.seg.dcm, the mask, and .sr.dcm, the
             findings. They name the patient as the image does; nothing else that is written does.
         bundle: Folder of a model bundle; by default the model inside the package.

@@ -48,7 +48,7 @@ def print_summary(
         summary: Of the run.
         verb: What was done to the images, such as `analysed`.
         table: Name of the file that has the reasons.
-        totals: Further rows: number, name and meaning; shown unless the run was interrupted.
+        totals: Further rows: number, name and meaning; those of none are left out.
         look: The results, the one to look at first first.
     """
     from rich.console import Console
@@ -69,7 +69,8 @@ def print_summary(
     if summary.failed:
         grid.add_row(f"{summary.failed:,}", "failed", f"each with its reason in {table}")
     for number, name, meaning in totals:
-        grid.add_row(f"{number:,}", name, meaning)
+        if number:
+            grid.add_row(f"{number:,}", name, meaning)
     console.print(grid)
     for failure in summary.failures[:_FAILURES_SHOWN]:
         console.print(Text(f"  {printable(failure.path)}: {failure.reason}", style="yellow"))

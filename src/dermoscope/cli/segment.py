@@ -191,7 +191,7 @@ def _totals(summary: BatchSummary, gate: bool) -> list[tuple[int, str, str]]:
     not_skin = "no mask made" if gate else "looks like none; masked all the same, --gate leaves these out"
     return [
         (summary.totals.empty, "without a mask", "no lesion found"),
-        *([(summary.totals.not_skin, "not skin", not_skin)] if summary.totals.not_skin else []),
+        (summary.totals.not_skin, "not skin", not_skin),
     ]
 
 

@@ -1,7 +1,8 @@
 """Findings as a structured report: a Measurement Report (PS3.16, TID 1500) in a Comprehensive SR document.
 
 One group of measurements speaks of the whole image: every probability, under its name, and what *malignant* means. A
-second one speaks of the lesion, which it shows by its segmentation: its area and how sure the mask is.
+second one speaks of the lesion, which it shows by its segmentation: its area and how sure the mask is. The area is in
+square millimetres where the image has a scale, or one was given with it; the report then says so.
 """
 
 from __future__ import annotations
@@ -137,10 +138,9 @@ def _about_lesion(
     image = SourceImageForSegmentation(attributes.SOPClassUID, attributes.SOPInstanceUID, source.frame_numbers)
     segment = segmentation.SegmentSequence[0]
     pixels = int(segmentation.pixel_array.sum())
-    rows, columns = source.spacing_mm or (1.0, 1.0)
-    area = Measurement(
-        codes.SCT.Area, pixels * rows * columns, codes.UCUM.SquareMillimeter if source.spacing_mm else _PIXELS
-    )
+    spacing = source.spacing_mm or analysis.spacing_mm
+    rows, columns = spacing or (1.0, 1.0)
+    area = Measurement(codes.SCT.Area, pixels * rows * columns, codes.UCUM.SquareMillimeter if spacing else _PIXELS)
     confidence = []
     if analysis.mask is not None:
         name = concept("mask_confidence", "Expected overlap (Dice) with the true lesion")
@@ -154,7 +154,15 @@ def _about_lesion(
         finding_sites=[FindingSite(codes.SCT.Skin)],
         algorithm_id=model.for_report(),
         measurements=[area, *confidence],
+        qualitative_evaluations=[_given_scale()] if spacing and not source.spacing_mm else None,
     )
+
+
+def _given_scale() -> QualitativeEvaluation:
+    from highdicom.sr import QualitativeEvaluation
+
+    given = concept("given", "As given for the program; the image does not say it")
+    return QualitativeEvaluation(concept("scale", "Size of a pixel"), given)
 
 
 def _probabilities(analysis: Analysis) -> Iterator[Measurement]:
@@ -200,7 +208,7 @@ def _answers(analysis: Analysis) -> Iterator[QualitativeEvaluation]:
     if analysis.abstained:
         return
     if analysis.evidence is not None and analysis.evidence.warning:
-        beside = concept("beside", "Most evidence is beside the lesion; do not trust the risk")
+        beside = concept("beside", "Evidence mostly outside the lesion: look at it; the flag stands")
         yield QualitativeEvaluation(concept("evidence_warning", "Warning"), beside)
     remain = analysis.prediction_set.codes if analysis.prediction_set is not None else ()
     for code in remain if len(remain) > 1 else ():
@@ -209,9 +217,8 @@ def _answers(analysis: Analysis) -> Iterator[QualitativeEvaluation]:
         )
     if analysis.top_diagnosis and analysis.top_group:
         group, diagnosis = analysis.top_group, analysis.top_diagnosis
-        yield QualitativeEvaluation(
-            concept("group", "Most probable lesion group"), concept(taxonomy.GROUP_COLUMNS[group], group)
-        )
+        title = "Group of the diagnosis" if analysis.mode else "Most probable lesion group"
+        yield QualitativeEvaluation(concept("group", title), concept(taxonomy.GROUP_COLUMNS[group], group))
         yield QualitativeEvaluation(
             concept("diagnosis", "Most probable diagnosis"), concept(diagnosis, taxonomy.CODE_NAMES[diagnosis])
         )

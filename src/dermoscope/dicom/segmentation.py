@@ -28,6 +28,7 @@ def lesion_segmentation(
 
     Patient and study attributes are those of the image, as DICOM demands; private ones are not taken over. A mask lies
     on the very pixels of its image, so it has its frame of reference if the image has one, and no place beyond that.
+    Its scale is that of the image, too: one that somebody gave would not be that of the image beneath it.
 
     Args:
         source: The image.

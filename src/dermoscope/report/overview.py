@@ -28,7 +28,8 @@ class Overview:
         flagged: Images with an answer, at or above the operating point.
         answered: Images with an answer.
         risk_bins: Images with an answer, by malignancy risk, in `BINS` equal bins from 0 to 1.
-        groups: Images with an answer, by most probable lesion group.
+        groups: Images with an answer, by lesion group.
+        mode: Which mode answers, from the first result that has one; the group is then that of the diagnosis.
         quality: Images by quality flag.
         malignancy: Definition and operating point, from the first result that has them.
         coverage: How often a prediction set holds the true diagnosis, from the first result that has one.
@@ -45,6 +46,7 @@ class Overview:
     answered: int = 0
     risk_bins: list[int] = field(default_factory=lambda: [0] * BINS)
     groups: Counter[str] = field(default_factory=Counter)
+    mode: str = ""
     quality: Counter[str] = field(default_factory=Counter)
     malignancy: Malignancy | None = None
     coverage: float | None = None
@@ -77,6 +79,7 @@ class Overview:
             self.failed += 1
             return
         self.quality.update(analysis.quality)
+        self.mode = self.mode or analysis.mode
         self.malignancy = self.malignancy or analysis.malignancy
         if self.coverage is None and analysis.prediction_set is not None:
             self.coverage = analysis.prediction_set.coverage

@@ -179,11 +179,11 @@ def _add(store: CaseStore, image: KeptImage, new: NewCase) -> Case:
 
 
 def _opened(service: Service, case: Case, image: bytes, mask: bytes | None) -> KeptImage:
-    measured = case.analysis.measures
-    spacing = measured.spacing_mm if measured else None
-    opened = service.analyzer.analyze(image, image_id=case.id, keep_open=True, spacing_mm=spacing).opened
+    analysis = case.analysis
+    opened = service.analyzer.analyze(image, image_id=case.id, keep_open=True, spacing_mm=analysis.spacing_mm).opened
     assert opened is not None
     if mask is not None:
-        opened.reset()
-        opened.draw(drawn_mask(mask))
-    return KeptImage(image, opened, case.analysis, measures_of(opened), case=case.id)
+        found = None if case.mask_corrected else analysis.mask
+        prompt, confidence = (found.prompt, found.confidence) if found else ("corrected", None)
+        opened.start_from_kept(drawn_mask(mask), prompt, confidence, by_person=case.mask_corrected)
+    return KeptImage(image, opened, analysis, measures_of(opened), case=case.id)

@@ -110,8 +110,9 @@ class MaskNow(_Record):
     """The mask of a kept image as it stands.
 
     Attributes:
-        prompt: What it was made from: the name of an automatic prompt, `clicks`, or `drawn by hand`; empty for none.
-        confidence: Expected overlap with the true mask, 0 to 1; null without a mask, or for one drawn by hand.
+        prompt: What it was made from: the name of an automatic prompt, `clicks`, `drawn by hand`, or `corrected`, where
+            a person had given or drawn something before the case was opened; empty for none.
+        confidence: Expected overlap with the true mask, 0 to 1; null without a mask, or where it is not known.
         area_fraction: Share of the image inside the mask, 0 to 1.
         box: Left, top, right, bottom in pixels; right and bottom are exclusive.
         outline: Closed polygons of (x, y) pixel positions, outer contours only.
@@ -119,6 +120,7 @@ class MaskNow(_Record):
         height: Height of the original image in pixels.
         prompts: Clicks and box behind it.
         can_undo: Whether there is a step to take back.
+        is_corrected: Whether a person gave or drew anything behind it, also before a case was opened.
         timings_ms: Milliseconds spent in each stage.
     """
 
@@ -131,6 +133,7 @@ class MaskNow(_Record):
     height: int
     prompts: Prompts
     can_undo: bool
+    is_corrected: bool
     timings_ms: dict[str, float]
 
 
@@ -243,5 +246,6 @@ def mask_now(opened: OpenImage) -> MaskNow:
             box=box,
         ),
         can_undo=opened.steps > 1,
+        is_corrected=opened.is_corrected,
         timings_ms=result.timings_ms if result else {},
     )

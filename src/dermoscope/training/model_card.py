@@ -26,6 +26,18 @@ _NOT_FOR = """## What it is not for
 - Skin of dark tone: nearly none among its images, and tone is not recorded in them.
 - Screening, where malignant lesions are far rarer than among its images, without being calibrated anew."""
 
+_EXPLAINED = {
+    "AUC, MEL": (
+        "- `AUC, MEL` ranks images by the odds of melanoma, were all diagnoses equally frequent; `AUC, melanoma` by\n"
+        "  melanoma's part of the malignancy risk (`p_melanoma`), at the frequencies of the calibration."
+    ),
+    "expected calibration error, malignancy": (
+        "- Expected calibration error: resampling adds noise, and all noise counts as error. So the interval lies\n"
+        "  higher than the value, and may not hold it."
+    ),
+}
+"""What to know of a metric, by the end of its name."""
+
 _TABLE = "| what | value | n | on |\n| --- | --- | --- | --- |"
 
 
@@ -72,7 +84,7 @@ the definition `{heads.malignancy_definition}`. {_masks(description)}
 Each number has a 95 % bootstrap interval grouped by lesion. How often the images behind it were looked at while
 choosing stands in `studies/main-job/RESULTS.md`, and for modes in `studies/flagship/RESULTS.md`.
 
-{_metrics(description)}
+{_explained(description)}{_metrics(description)}
 Commands:
 
 {commands}
@@ -143,6 +155,14 @@ def _licences(description: BundleDescription) -> str:
 
 def _kinds(networks: Sequence[MemberPart]) -> list[tuple[str, str]]:
     return sorted({(network.backbone, network.licence) for network in networks})
+
+
+def _explained(description: BundleDescription) -> str:
+    """What to know of the metrics that were measured; empty where they explain themselves."""
+    lines = [
+        text for name, text in _EXPLAINED.items() if any(metric.name.endswith(name) for metric in description.metrics)
+    ]
+    return "\n".join([*lines, "", ""]) if lines else ""
 
 
 def _metrics(description: BundleDescription) -> str:

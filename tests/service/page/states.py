@@ -41,8 +41,8 @@ DOUBTS: Mapping[str, Any] = MappingProxyType(
             "share_inside": 0.13,
             "peak_inside": False,
             "grid": [[0.0]],
-            "warning": "87% of the evidence for malignancy lies outside the lesion, at the dark frame of the image; "
-            "do not trust the risk",
+            "warning": "87% of the evidence for malignancy lies outside the outlined lesion, at the dark frame of the "
+            "image: look at the picture; the flag stands",
         },
     }
 )
@@ -156,7 +156,8 @@ def withheld(page: Page) -> None:
 
 def withheld_flagged(page: Page) -> None:
     reason = "no diagnosis is probable enough"
-    alter(page, abstained=True, abstain_reason=reason, malignancy=risk(flagged=True), **DOUBTS)
+    flagged = {"malignancy": risk(flagged=True), "flagged_without_answer": True}
+    alter(page, abstained=True, abstain_reason=reason, **flagged, **DOUBTS)
     steps.answered(page, steps.SEVERAL_COLOURS)
 
 

@@ -25,6 +25,30 @@ def test_an_image_can_be_pasted(page: Page) -> None:
     expect(page.locator("#similar")).to_have_count(0)
 
 
+def test_a_scale_holds_for_images_that_are_opened_after_it(page: Page) -> None:
+    page.locator(".welcome .scale-field summary").click()
+    page.locator("#scale").fill("50")
+    page.locator("#scale").blur()
+    expect(page.locator(".welcome .scale-field")).to_contain_text("Not used")
+    page.locator("#scale").fill("0.02")
+    page.locator("#scale").blur()
+    expect(page.locator(".welcome .scale-field")).not_to_contain_text("Not used")
+    steps.answered(page, steps.SEVERAL_COLOURS)
+    diameter = page.locator("#lesion tr", has_text="Largest distance").first
+    expect(diameter).to_contain_text("mm")
+    side = page.locator(".side .scale-field")
+    expect(side.locator("summary")).to_have_text("Scale: 0.02 mm a pixel")
+    side.locator("summary").click()
+    expect(page.locator("#scale-more")).to_have_value("0.02")
+    page.locator("#scale-more").fill("")
+    page.locator("#scale-more").blur()
+    side.locator("summary").click()
+    steps.answered(page, steps.FLAGGED)
+    page.locator(".queue .entry").last.click()
+    expect(diameter).to_contain_text("px")
+    expect(page.locator("#files")).to_contain_text("with the scale of this one")
+
+
 def test_a_camera_at_the_desk_gives_an_image(page: Page) -> None:
     page.context.grant_permissions(["camera"])
     page.locator(".welcome .camera").click()

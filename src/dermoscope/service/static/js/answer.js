@@ -6,8 +6,8 @@ export function isAnswered({ abstained, malignancy }) {
 }
 
 /** Whether an image of skin gets no answer although its risk reaches the operating point. */
-export function isFlaggedWithoutAnswer({ abstained, gate, malignancy }) {
-  return abstained && gate?.is_skin !== false && Boolean(malignancy?.flagged);
+export function isFlaggedWithoutAnswer({ flagged_without_answer: isFlagged }) {
+  return isFlagged;
 }
 
 /** The warning that the evidence lies beside the lesion; empty where all is well, or nothing is answered. */

@@ -55,19 +55,24 @@ const kept = (id) => `/v1/cases/${encodeURIComponent(id)}`;
 export const health = () => json("/v1/health");
 export const models = async () => (await json("/v1/models")).models;
 
-/** Analyses one file and keeps it open on the server. */
-export async function analyse(file, signal) {
-  const form = new FormData();
-  form.append("image", file, SENT_NAME);
+/** Analyses the file of an image with its scale, and keeps it open on the server. */
+export async function analyse({ file, mmPerPixel }, signal) {
+  const form = formOf([file], mmPerPixel);
   return (await json("/v1/analyses?keep=true", { method: "POST", body: form, signal })).results[0];
 }
 
-/** The files `dermoscope analyze` writes, as one archive. */
-export async function analysisFiles(files) {
-  const form = new FormData();
-  for (const file of files) form.append("image", file, SENT_NAME);
+/** The files `dermoscope analyze` writes, as one archive; one scale holds for all. */
+export async function analysisFiles(files, mmPerPixel) {
+  const form = formOf(files, mmPerPixel);
   const headers = { Accept: "application/zip" };
   return (await request("/v1/analyses", { method: "POST", body: form, headers })).blob();
+}
+
+function formOf(files, mmPerPixel) {
+  const form = new FormData();
+  for (const file of files) form.append("image", file, SENT_NAME);
+  if (mmPerPixel !== null) form.append("mm_per_pixel", String(mmPerPixel));
+  return form;
 }
 
 export const opened = (token) => json(image(token));

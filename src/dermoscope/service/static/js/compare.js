@@ -88,8 +88,8 @@ function rows(sides) {
     [words.risk, ({ analysis }) => answered(analysis, () => percent(analysis.malignancy.probability))],
     [words.verdict, ({ analysis }) => verdict(analysis)],
     [words.melanoma, ({ analysis }) => answered(analysis, () => percent(analysis.p_melanoma))],
-    [words.diagnosis, ({ analysis }) => answered(analysis, () => top(analysis.diagnosis, TEXT.bars.codes))],
-    [words.group, ({ analysis }) => answered(analysis, () => top(analysis.group, TEXT.bars.groups))],
+    [words.diagnosis, ({ analysis }) => told(analysis, analysis.top_diagnosis, analysis.diagnosis, TEXT.bars.codes)],
+    [groupTitle(sides), ({ analysis }) => told(analysis, analysis.top_group, analysis.group, TEXT.bars.groups)],
     [words.area, ({ mask }) => (mask ? percent(mask.area_fraction) : "–")],
     [words.confidence, ({ mask }) => (mask?.confidence ? percent(mask.confidence) : "–")],
     [words.label, ({ label }) => (label ? (TEXT.bars.codes[label] ?? label) : TEXT.history.noLabel)],
@@ -112,7 +112,12 @@ function verdict(analysis) {
   return answered(analysis, () => (analysis.malignancy.flagged ? words.flagged : words.below));
 }
 
-function top(shares, names) {
-  const [key, share] = Object.entries(shares).reduce((best, one) => (one[1] > best[1] ? one : best));
-  return `${names[key] ?? key} (${percent(share)})`;
+// In a mode the group follows the diagnosis; that of heads alone, as in older cases, is the most probable one.
+function groupTitle(sides) {
+  const { group, groupOfDiagnosis } = TEXT.compare.rows;
+  return sides.every(({ analysis }) => analysis.mode) ? groupOfDiagnosis : group;
+}
+
+function told(analysis, key, shares, names) {
+  return answered(analysis, () => `${names[key] ?? key} (${percent(shares[key])})`);
 }

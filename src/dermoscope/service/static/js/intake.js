@@ -4,6 +4,7 @@ import { takePhoto } from "./camera.js";
 import { el } from "./dom.js";
 import { icon } from "./icons.js";
 import { enqueue } from "./queue.js";
+import { scaleField } from "./scale.js";
 import { store } from "./state.js";
 import { TEXT } from "./strings.js";
 
@@ -83,6 +84,7 @@ export function welcome() {
       el("p.quiet", {}, words.paste),
       el("div.actions", {}, chooseButton(words.choose), cameraButton()),
       formats,
+      scaleField("scale"),
     ),
     el("ul.points", {}, points),
   );

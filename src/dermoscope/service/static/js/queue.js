@@ -15,9 +15,11 @@ const aborts = new Map();
 
 /** Puts files at the end of the queue and starts it. */
 export function enqueue(files, nameless = "") {
-  const items = [...files].map((file) =>
-    newItem({ file, name: file.name && !nameless ? file.name : nameless, source: URL.createObjectURL(file) }),
-  );
+  const { mmPerPixel } = store.get();
+  const items = [...files].map((file) => {
+    const name = file.name && !nameless ? file.name : nameless;
+    return newItem({ file, mmPerPixel, name, source: URL.createObjectURL(file) });
+  });
   if (!items.length) return;
   const idle = store.get().items.length === 0;
   addItems(items);
@@ -65,7 +67,7 @@ async function send(item) {
   aborts.set(item.id, abort);
   updateItem(item.id, { status: "sending" });
   try {
-    const { analysis, image } = await api.analyse(item.file, abort.signal);
+    const { analysis, image } = await api.analyse(item, abort.signal);
     if (analysis.status === "failed") settle(item, { status: "failed", error: sentence(analysis.reason), analysis });
     else settle(item, { status: "done", analysis, token: image });
   } catch (error) {

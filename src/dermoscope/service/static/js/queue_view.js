@@ -6,6 +6,7 @@ import { percent } from "./format.js";
 import { icon } from "./icons.js";
 import { cameraButton, chooseButton } from "./intake.js";
 import { remove } from "./queue.js";
+import { scaleField } from "./scale.js";
 import { store } from "./state.js";
 import { TEXT } from "./strings.js";
 
@@ -34,7 +35,7 @@ export function queueView() {
   );
   const head = el("header", {}, title, counter, bar);
   const more = el("div.actions", {}, chooseButton(TEXT.intake.add, "secondary"), cameraButton());
-  return el("section.side.card", { "aria-labelledby": "queue-title" }, head, list, more);
+  return el("section.side.card", { "aria-labelledby": "queue-title" }, head, list, more, scaleField("scale-more"));
 }
 
 function drawRow(row, item, current, busy) {

@@ -63,7 +63,7 @@ function body(item) {
         "div",
         {},
         verdictCard(item),
-        evidenceNotice(analysis, mask),
+        evidenceNotice(item),
         item.measures && [el("h2", {}, TEXT.lesion.measures), measureTable(item.measures)],
         answered && [
           el("h2", {}, TEXT.bars.group),

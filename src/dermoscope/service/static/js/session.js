@@ -72,7 +72,7 @@ export async function withToken(id, action) {
 async function reopen(id) {
   const item = itemOf(id);
   if (item.case && !item.file) updateItem(id, { token: await api.openCase(item.case.id) });
-  else if (item.file) updateItem(id, { token: (await api.analyse(item.file)).image });
+  else if (item.file) updateItem(id, { token: (await api.analyse(item)).image });
   else throw new Error(TEXT.errors.expired);
   const { token } = itemOf(id);
   if (item.source === api.displayUrl(item.token)) updateItem(id, { source: api.displayUrl(token) });

@@ -16,6 +16,7 @@ export const store = createStore({
   evidence: false,
   evidenceOpacity: 0.6,
   compared: [], // cases side by side
+  mmPerPixel: null, // scale of images that are opened from now on, where a person gave one
 });
 
 let lastId = 0;
@@ -27,6 +28,7 @@ export function newItem(fields) {
     id: lastId,
     name: "",
     file: null,
+    mmPerPixel: null, // the scale it was opened with
     source: "", // address of a picture the browser can show
     status: "waiting", // waiting, sending, done or failed
     error: null, // in words, once it failed

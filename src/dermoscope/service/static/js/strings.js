@@ -28,6 +28,14 @@ export const TEXT = {
     ],
   },
 
+  scale: {
+    title: "Scale of the images",
+    titleSet: (mm) => `Scale: ${mm} mm a pixel`,
+    label: "Millimetres a pixel (optional)",
+    hint: "With it, diameters come in millimetres. It is the width of what the picture shows, in millimetres, divided by its pixels across: 10 mm over 500 pixels are 0.02. It holds for images that you open from now on, all of one magnification; a DICOM file that has its own keeps it. The page forgets it when you close or reload it.",
+    invalid: (least, most) => `Not used: give a number from ${least} to ${most}, or leave it empty.`,
+  },
+
   camera: {
     title: "Take a photo",
     take: "Take the photo",
@@ -220,6 +228,7 @@ export const TEXT = {
     promptAuto: "the program alone",
     promptClicks: (n) => (n ? `the program, with ${count(n, "click", "clicks")} of yours` : "the program, with your box"),
     promptBrush: "you, with the brush",
+    promptBefore: "a person, before the case was opened",
     measures: "Measures (ABCD)",
     measuresMore: "More measures",
     measuresLoading: "Measuring …",
@@ -260,7 +269,7 @@ export const TEXT = {
     remain: {
       title: "Remain possible:",
       hint: (share) =>
-        `It can still be another one: such lists are made to hold the true diagnosis for ${share} of all images like those of the calibration.`,
+        `It can still be another one: all lists together, those with a single diagnosis included, are made to hold the true diagnosis for ${share} of images like those of the calibration.`,
     },
     codes: {
       MEL: "Melanoma",
@@ -318,6 +327,7 @@ export const TEXT = {
     mask: "Mask (PNG)",
     zip: "All files (ZIP)",
     zipHint: "Everything dermoscope analyze writes, for all images on the list.",
+    zipHintScale: "Everything dermoscope analyze writes, for all images on the list with the scale of this one.",
   },
 
   details: {
@@ -375,6 +385,7 @@ export const TEXT = {
       melanoma: "Melanoma",
       diagnosis: "Resembles most",
       group: "Lesion group",
+      groupOfDiagnosis: "Group of the diagnosis",
       area: "Share of the image",
       confidence: "Expected overlap",
       kept: "Kept",

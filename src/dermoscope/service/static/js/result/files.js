@@ -12,7 +12,9 @@ import { card } from "./card.js";
 
 export function filesCard(item) {
   const words = TEXT.files;
-  const files = store.get().items.filter(({ file, status }) => file && status === "done").map(({ file }) => file);
+  const analysed = store.get().items.filter(({ file, status }) => file && status === "done");
+  const alike = analysed.filter(({ mmPerPixel }) => mmPerPixel === item.mmPerPixel);
+  const files = alike.map(({ file }) => file);
   return card(
     "files",
     words.title,
@@ -22,9 +24,9 @@ export function filesCard(item) {
       action("print", words.print, () => printReport(item)),
       action("download", words.json, () => save(jsonOf(item), "analysis.json")),
       maskOf(item) && action("download", words.mask, () => saveMask(item)),
-      files.length > 0 && action("download", words.zip, () => saveAll(files)),
+      files.length > 0 && action("download", words.zip, () => saveAll(files, item.mmPerPixel)),
     ),
-    files.length > 0 && el("p.fine", {}, words.zipHint),
+    files.length > 0 && el("p.fine", {}, alike.length < analysed.length ? words.zipHintScale : words.zipHint),
   );
 }
 
@@ -45,7 +47,7 @@ function action(name, text, work) {
 
 const saveMask = async ({ id }) => save(await withToken(id, api.maskBlob), "mask.png");
 
-const saveAll = async (files) => save(await api.analysisFiles(files), "dermoscope.zip");
+const saveAll = async (files, mmPerPixel) => save(await api.analysisFiles(files, mmPerPixel), "dermoscope.zip");
 
 function jsonOf({ analysis, segmentation, measures }) {
   return new Blob([JSON.stringify({ analysis, segmentation, measures }, null, 2)], { type: "application/json" });

@@ -36,9 +36,10 @@ function furtherMeasures(all) {
 }
 
 /** Who drew the outline, in words. */
-export function outlinedBy({ prompt, can_undo: corrected, prompts }) {
+export function outlinedBy({ prompt, is_corrected: corrected, prompts }) {
   const words = TEXT.lesion;
-  if (!corrected || !prompt) return words.promptAuto;
+  if (!corrected) return words.promptAuto;
+  if (prompt === "corrected") return words.promptBefore;
   return prompts.points.length || prompts.box ? words.promptClicks(prompts.points.length) : words.promptBrush;
 }
 

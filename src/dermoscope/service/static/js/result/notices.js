@@ -4,12 +4,14 @@ import { evidenceWarning } from "../answer.js";
 import { el } from "../dom.js";
 import { sentence } from "../format.js";
 import { icon } from "../icons.js";
+import { maskOf } from "../state.js";
 import { TEXT } from "../strings.js";
 
 /** Notices of an analysis, none for a good image with a lesion. */
-export function notices({ analysis }, mask) {
-  const list = [evidenceNotice(analysis, mask)];
-  if (analysis.gate?.is_skin && !mask) list.push(notice("search", TEXT.noLesion.title, TEXT.noLesion.text));
+export function notices(item) {
+  const { analysis } = item;
+  const list = [evidenceNotice(item)];
+  if (analysis.gate?.is_skin && !maskOf(item)) list.push(notice("search", TEXT.noLesion.title, TEXT.noLesion.text));
   if (analysis.quality.length) {
     const texts = analysis.quality.map((flag) => TEXT.quality.flags[flag] ?? TEXT.quality.other(flag));
     list.push(notice("warning", TEXT.quality.title, ...texts));
@@ -18,10 +20,11 @@ export function notices({ analysis }, mask) {
 }
 
 /** The notice that the risk comes from beside the lesion; none where it does not. */
-export function evidenceNotice(analysis, mask) {
+export function evidenceNotice({ analysis, segmentation }) {
   const warning = evidenceWarning(analysis);
   const words = TEXT.evidence;
-  return warning ? notice("warning", words.title, sentence(warning), mask?.can_undo ? words.asDrawn : "") : null;
+  const asDrawn = segmentation?.is_corrected ? words.asDrawn : "";
+  return warning ? notice("warning", words.title, sentence(warning), asDrawn) : null;
 }
 
 function notice(name, title, ...texts) {

@@ -5,7 +5,7 @@ import { el, fill } from "../dom.js";
 import { icon } from "../icons.js";
 import { remove, retry } from "../queue.js";
 import { loadDetails } from "../session.js";
-import { currentItem, maskOf, store } from "../state.js";
+import { currentItem, store } from "../state.js";
 import { TEXT } from "../strings.js";
 import { barsCard } from "./bars.js";
 import { detailsCard } from "./details.js";
@@ -19,7 +19,7 @@ import { verdictCard } from "./verdict.js";
 // Each slot is drawn anew only when what it shows has changed, so that nobody loses the field they type in.
 const ANSWERS = [
   [(item) => verdictCard(item), (item, state) => [item.analysis, state.models]],
-  [(item) => notices(item, maskOf(item)), (item) => [item.analysis, item.segmentation]],
+  [(item) => notices(item), (item) => [item.analysis, item.segmentation]],
   [barsWhereAnswered, (item) => [item.analysis]],
 ];
 const WORK = [
