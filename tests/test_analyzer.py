@@ -131,6 +131,12 @@ def test_a_known_spacing_gives_millimetres(analyzer: Analyzer) -> None:
     assert found.spacing_mm == (0.02, 0.02)
 
 
+def test_it_is_known_without_a_lesion_too(fast_analyzer: Analyzer) -> None:
+    found = fast_analyzer.analyze(NOT_SKIN[0], spacing_mm=(0.02, 0.02)).analysis
+    assert found.measures is None
+    assert found.spacing_mm == (0.02, 0.02)
+
+
 def test_the_spacing_of_the_file_counts(fast_analyzer: Analyzer) -> None:
     scan = dicom_data_set(rgb_of(ONE))
     scan.PixelSpacing = [0.03, 0.05]
