@@ -191,6 +191,16 @@ def test_an_operating_point_decides_what_is_flagged(fast_analyzer: Analyzer) -> 
         load_analyzer(bundle, operating_point="sensitivity 0.80")
 
 
+def test_what_decides_is_recorded_whoever_chose_it(fast_analyzer: Analyzer) -> None:
+    shipped, other = fast_analyzer.bundle, "malignancy (graz), sensitivity 0.90"
+    own = shipped.operating_point("fast")
+    named = load_analyzer(shipped, mode="fast", operating_point=own)
+    assert named.settings == load_analyzer(shipped, mode="fast").settings
+    assert named.settings["operating_point"] == own != other
+    chosen = shipped.at_operating_point(other, "fast")
+    assert load_analyzer(chosen, mode="fast").settings["operating_point"] == other
+
+
 def test_skin_without_a_lesion_gets_no_mask_and_at_most_a_doubtful_answer(outcomes: dict[Path, Outcome]) -> None:
     (path,) = set(SKIN) - set(LESIONS)
     found = outcomes[path].analysis

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import dermoscope
 from dermoscope import api
 from dermoscope.analyzer import load_analyzer, settings_of
 from dermoscope.batch import BatchUsageError
+from dermoscope.bundle import Bundle
 from dermoscope.cli import main
 from dermoscope.images import MAX_PIXELS, ImageError
 from dermoscope.model_folder import BundleError
@@ -47,21 +49,52 @@ def test_mode_operating_point_and_scale_reach_the_analysis(fast_analyzer: dermos
         dermoscope.analyze(IMAGE, mm_per_pixel=20)
 
 
-def test_the_bundle_is_loaded_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    loads: list[dict[str, object]] = []
+class NoAnswerError(Exception):
+    """In place of an analysis."""
 
-    def counted(bundle: Path | None, **options: Any) -> dermoscope.Analyzer:
-        loads.append({"bundle": bundle, **options})
-        return load_analyzer(bundle, engine="onnxruntime", **options)
+
+@pytest.fixture
+def loads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
+    """What was loaded, which answers nothing."""
+    found: list[dict[str, Any]] = []
+
+    class Silent:
+        def analyze(self, *_: object, **__: object) -> None:
+            raise NoAnswerError
+
+    def counted(bundle: object, **options: Any) -> Silent:
+        found.append({"bundle": bundle, **options})
+        return Silent()
 
     monkeypatch.setattr(api, "load_analyzer", counted)
     api._loaded.cache_clear()
-    try:
-        dermoscope.analyze(IMAGE)
-        dermoscope.analyze(IMAGE)
-    finally:
-        api._loaded.cache_clear()
-    assert loads == [{"bundle": None, "mode": None, "operating_point": None}]
+    yield found
+    api._loaded.cache_clear()
+
+
+def test_what_answers_in_turn_is_loaded_once(loads: list[dict[str, Any]]) -> None:
+    point = "malignancy (graz), sensitivity 0.90"
+    ways: tuple[dict[str, Any], ...] = (
+        {},
+        {"mode": "fast"},
+        {"bundle": "fast"},
+        {"mode": "fast", "operating_point": point},
+    )
+    for _ in range(3):
+        for options in ways:
+            with pytest.raises(NoAnswerError):
+                dermoscope.analyze(IMAGE, **options)
+    assert len(loads) == 4
+    assert loads[0] == {"bundle": None, "mode": None, "operating_point": None}
+
+
+def test_a_bundle_is_known_by_its_files_and_operating_points(loads: list[dict[str, Any]]) -> None:
+    for _ in range(2):
+        for bundle in (Bundle.default(), Bundle.default().at_operating_point("malignancy (graz), sensitivity 0.90")):
+            with pytest.raises(NoAnswerError):
+                dermoscope.analyze(IMAGE, bundle=bundle)
+    first, second = (load["bundle"] for load in loads)
+    assert first == Bundle.default() != second
 
 
 @pytest.fixture

@@ -228,6 +228,10 @@ def test_another_operating_point_changes_the_threshold_of_one_mode_alone() -> No
     assert changed.mode("best") == DEFAULT.mode("best")
     assert changed.describe("fast")["modes"]["fast"]["malignancy_point"]["threshold"] == before.points[name].threshold
     assert DEFAULT.at_operating_point(name).mode() != DEFAULT.mode(), "the first mode, where nobody names one"
+    assert changed.operating_point("fast") == name != changed.operating_point() == DEFAULT.operating_point("fast")
+    again = changed.at_operating_point(str(DEFAULT.operating_point("fast")), "fast")
+    assert again == DEFAULT != changed
+    assert len({again, DEFAULT, changed}) == 2
 
 
 @pytest.mark.parametrize("name", ["sensitivity 0.80", "", "melanoma, sensitivity 0.90"])

@@ -112,7 +112,7 @@ class Analyzer:
         self._answers = AnswerModel(bundle, mode, engine=engine, precision=precision, threads=threads, streams=streams)
         self.settings = settings_of(
             mode=self.mode,
-            operating_point=operating_point,
+            operating_point=bundle.operating_point(mode),
             engine=engine,
             precision=precision,
             max_pixels=max_pixels,
@@ -296,8 +296,9 @@ def load_analyzer(
     """An analyzer with the bundle in a folder, with one that is loaded, or with the one that ships inside the package.
 
     Args:
-        bundle: The folder; a name that one is kept under on this machine; the name of a mode of the one inside the
-            package, such as `fast`; or a bundle, such as `Bundle.from_pretrained("owner/name")`.
+        bundle: The folder; a name that one is kept under on this machine; `fast` or `best`, which always mean that mode
+            of the one inside the package, where `./fast` is a folder; or a bundle, such as
+            `Bundle.from_pretrained("owner/name")`.
         mode: Which of its modes answers; the first if left out.
         operating_point: Name of the mode's operating point that flags malignancy, such as
             `malignancy (graz), sensitivity 0.90`; the mode's own if left out.
@@ -337,7 +338,7 @@ def settings_of(
 
     Args:
         mode: Name of the mode that answers; empty where the bundle has none.
-        operating_point: Name of the one that was asked for.
+        operating_point: Name of the one that flags malignancy, asked for or not; none if it has no name.
         engine: The one that was asked for.
         precision: Likewise.
         max_pixels: Likewise.

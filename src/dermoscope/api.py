@@ -33,7 +33,7 @@ def analyze(
 ) -> Analysis:
     """Analyse one image. For many, or for masks and pictures, use `dermoscope.load()`.
 
-    The bundle stays loaded between calls.
+    What it needs stays loaded between calls, for the last four combinations of bundle, mode and operating point.
 
     Args:
         image: A file, the bytes of one, or an RGB image `[H, W, 3]` uint8.
@@ -127,7 +127,7 @@ def segment_image(
     labels: ArrayLike | None = None,
     box: UserBox | None = None,
     frame: int = 1,
-    bundle: Path | None = None,
+    bundle: str | Path | Bundle | None = None,
 ) -> Segmentation:
     """The lesion mask of one image: found without help, or from clicks and a box.
 
@@ -140,7 +140,7 @@ def segment_image(
         labels: `[P]`, 1 on the lesion and 0 on the background; all 1 if left out.
         box: Left, top, right, bottom in pixels of the original image.
         frame: Which frame of a DICOM file, from 1.
-        bundle: Folder of a bundle; by default the one inside the package.
+        bundle: See `dermoscope.load`; by default the one inside the package.
 
     Raises:
         ImageError: If the image cannot be read.
@@ -154,7 +154,7 @@ def segment_batch(
     paths: Sequence[str | Path],
     out: str | Path,
     *,
-    bundle: Path | None = None,
+    bundle: str | Path | Bundle | None = None,
     frame: int = 1,
     jobs: int = 1,
     pictures: bool = False,
@@ -168,7 +168,7 @@ def segment_batch(
     Args:
         paths: Files, folders and patterns.
         out: Folder for the results.
-        bundle: Folder of a bundle; by default the one inside the package.
+        bundle: See `dermoscope.load`; by default the one inside the package.
         frame: Which frame of DICOM files, from 1.
         jobs: Images segmented at once.
         pictures: Whether to draw pictures.
@@ -194,11 +194,11 @@ def segment_batch(
     )
 
 
-@lru_cache(maxsize=1)
+@lru_cache(maxsize=4)  # both modes of the shipped bundle, each at two operating points
 def _loaded(bundle: str | Path | Bundle | None, mode: str | None, operating_point: str | None) -> Analyzer:
     return load_analyzer(bundle, mode=mode, operating_point=operating_point)
 
 
-@lru_cache(maxsize=1)
-def _loaded_segmenter(bundle: Path | None) -> Segmenter:
+@lru_cache(maxsize=2)
+def _loaded_segmenter(bundle: str | Path | Bundle | None) -> Segmenter:
     return load_segmenter(bundle)

@@ -95,7 +95,7 @@ class BundleDescription(BaseModel):
 
 
 class Bundle:
-    """A verified bundle on disk.
+    """A verified bundle on disk; equal to any other with the same files and the same operating points.
 
     Example:
         >>> import dermoscope
@@ -107,6 +107,14 @@ class Bundle:
         self.folder = folder
         self.description = description
         self.fingerprint = fingerprint
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Bundle):
+            return NotImplemented
+        return (self.fingerprint, self.description) == (other.fingerprint, other.description)
+
+    def __hash__(self) -> int:
+        return hash(self.fingerprint)
 
     @classmethod
     def default(cls) -> Bundle:
@@ -206,6 +214,19 @@ class Bundle:
         modes = self.description.modes | {chosen: part.model_copy(update={"malignancy_point": points[name]})}
         return Bundle(self.folder, self.description.model_copy(update={"modes": modes}), self.fingerprint)
 
+    def operating_point(self, mode: str | None = None) -> str | None:
+        """Name of the operating point from which on one of its modes flags malignancy; none if it has no name.
+
+        Args:
+            mode: Which mode; the first if left out.
+
+        Raises:
+            BundleError: If it has no such mode.
+        """
+        _, part = self.mode(mode)
+        named = part.malignancy_points.items() if part else ()
+        return next((name for name, point in named if part and point == part.malignancy_point), None)
+
     @cached_property
     def size_bytes(self) -> int:
         """Size of all files together."""
@@ -243,12 +264,20 @@ def named_bundle(name: str | Path | None, mode: str | None = None) -> tuple[Bund
 
     Args:
         name: A folder; a name that a bundle is kept under on this machine; or `fast` or `best`, that mode of the bundle
-            inside the package, which is meant as well if nothing is named.
-        mode: Which mode; with one, `fast` and `best` are folders.
+            inside the package, which is meant as well if nothing is named. These two words always mean the modes,
+            whatever lies in the current folder; `./fast` and a `Path` that is there mean a folder of that name.
+        mode: Which mode.
 
     Raises:
-        BundleError: If the bundle is missing or damaged.
+        BundleError: If the bundle is missing or damaged, or two modes are named.
     """
-    if name is not None and mode is None and str(name) in MODES:
-        return Bundle.default(), str(name)
-    return Bundle.load(Path(name)) if name else Bundle.default(), mode
+    if name is None or not str(name):
+        return Bundle.default(), mode
+    if str(name) not in MODES or (isinstance(name, Path) and name.is_dir()):
+        return Bundle.load(Path(name)), mode
+    if mode not in (None, str(name)):
+        raise BundleError(
+            f"{name} is a mode of the bundle inside the package, and cannot have the mode {mode}; name one of them "
+            f"alone, or ./{name} for a folder"
+        )
+    return Bundle.default(), str(name)

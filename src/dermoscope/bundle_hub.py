@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dermoscope.bundle_parts import DESCRIPTION
-from dermoscope.bundle_shelf import MAIN, is_repository, partial_of, place_of
+from dermoscope.bundle_shelf import MAIN, fetched_folder, folder_name, is_repository, kept_bundle, partial_of
 from dermoscope.model_folder import SUMS, BundleError, read_sums, verified_sums
 
 LARGEST_BUNDLE = 4 * 2**30
@@ -21,7 +21,7 @@ LARGEST_BUNDLE = 4 * 2**30
 def fetch_bundle(
     repository: str, *, revision: str = MAIN, folder: Path | None = None, endpoint: str | None = None
 ) -> Path:
-    """The folder of a bundle from the hub; one that is there already is taken as it is, without a call to the network.
+    """The folder of a bundle from the hub; one that is kept already is taken as it is, without a call to the network.
 
     No credentials are sent, and only what `SHA256SUMS` lists is asked for. An interrupted download goes on where it
     stopped.
@@ -37,10 +37,13 @@ def fetch_bundle(
             too large, or `huggingface_hub` is not installed.
         OSError: If the folder cannot be written.
     """
-    kept = place_of(f"{repository}@{revision}") if is_repository(repository) else None
-    if kept is None:
+    wanted = f"{repository}@{revision}"
+    kept_as = folder_name(wanted) if is_repository(repository) else None
+    if kept_as is None:
         raise BundleError(f"{repository!r} at {revision!r} is neither a folder nor a repository like owner/name")
-    target = folder or kept
+    if folder is None and (kept := kept_bundle(wanted)):
+        return kept
+    target = folder or fetched_folder() / kept_as
     if (target / SUMS).is_file():
         return target
     partial = partial_of(target)

@@ -51,7 +51,10 @@ class NamedGraph(Graph, Protocol):
 
 
 def cache_folder() -> Path:
-    """Where compiled models are kept: `$DERMOSCOPE_CACHE`, or the platform's cache folder for this user."""
+    """Where lies what can be made or fetched again: `$DERMOSCOPE_CACHE`, or the platform's cache folder for this user.
+
+    Compiled models, and bundles from the model hub. Whoever empties it loses time, nothing else.
+    """
     named = os.environ.get(CACHE_VARIABLE)
     return Path(named) if named else user_cache_path("dermoscope", appauthor=False)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dermoscope.bundle import Bundle
+from dermoscope.bundle import Bundle, named_bundle
 from dermoscope.engine import EngineName, Precision
 from dermoscope.images import MAX_PIXELS, field_of_view, grain_level, without_grain, working_copy
 from dermoscope.mask_model import Clock, MaskModel, SeenImage, decoded
@@ -111,7 +111,7 @@ class Segmenter:
 
 
 def load_segmenter(
-    bundle: Path | None = None,
+    bundle: str | Path | Bundle | None = None,
     *,
     engine: EngineName | None = None,
     precision: Precision = "auto",
@@ -120,14 +120,23 @@ def load_segmenter(
     max_pixels: int = MAX_PIXELS,
     options: MaskOptions | None = None,
 ) -> Segmenter:
-    """A segmenter with the bundle in a folder, or with the one that ships inside the package.
+    """A segmenter with the bundle in a folder, with one that is loaded, or with the one that ships inside the package.
+
+    Args:
+        bundle: See `dermoscope.load`; all modes of a bundle have the same masks.
+        engine: See `Segmenter`, as for all that follow.
+        precision: See there.
+        threads: See there.
+        streams: See there.
+        max_pixels: See there.
+        options: See there.
 
     Raises:
         BundleError: If the bundle is missing or damaged.
         EngineError: If no engine can run it.
     """
     return Segmenter(
-        Bundle.load(bundle) if bundle else Bundle.default(),
+        bundle if isinstance(bundle, Bundle) else named_bundle(bundle)[0],
         engine=engine,
         precision=precision,
         threads=threads,

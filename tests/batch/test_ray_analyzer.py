@@ -13,6 +13,8 @@ import pytest
 
 from dermoscope.analyzer import load_analyzer
 from dermoscope.cli import main
+from dermoscope.features.errors import CoresError
+from dermoscope.features.ray_cluster import ADDRESS_VARIABLE
 from tests.watch import REPOSITORY
 
 EXAMPLES = sorted((REPOSITORY / "examples" / "images").glob("*_skin.jpg"))[:2]
@@ -116,13 +118,19 @@ def test_an_actor_that_dies_is_started_again(photos: Path) -> None:
 
 LIMITS = """
 import sys
+import time
 from pathlib import Path
-import ray
 from dermoscope.batch import ray_analyzer
 from dermoscope.features import ray_cluster
 from dermoscope.features.errors import StoreError
 from dermoscope.images import ImageError
-ray.init(address="local", num_cpus=1, include_dashboard=False, object_store_memory=100 * 2**20, logging_level=40)
+class Hanging(ray_analyzer._Analyst):
+    def analyze(self, source, *rest):
+        if source.suffix == ".jpeg":
+            time.sleep(10**6)
+        return super().analyze(source, *rest)
+ray_analyzer._Analyst = Hanging
+ray_cluster.connect(None, 1)
 def start(jobs):
     return ray_analyzer.RayAnalyzer("fast", jobs=jobs, precision="float32", max_pixels=10**7)
 def refused(jobs):
@@ -140,29 +148,58 @@ ray_analyzer.LOAD_SECONDS = 0.001
 refused(1)
 ray_analyzer.LOAD_SECONDS = 600
 analyzer = start(1)
-ray_analyzer.IMAGE_SECONDS = 0.001
-try:
-    analyzer.analyze(Path(sys.argv[1]), image_id="a", path="a.jpg", frame=1, picture=False)
-except ImageError as error:
-    print(error)
+def analyze(path):
+    return analyzer.analyze(path, image_id="a", path=path.name, frame=1, picture=False)
+photo = Path(sys.argv[1])
+for _ in range(2):
+    ray_analyzer.IMAGE_SECONDS = 1
+    try:
+        analyze(photo.with_suffix(".jpeg"))
+    except ImageError as error:
+        print(error)
+    ray_analyzer.IMAGE_SECONDS = 120
+    print(analyze(photo).analysis.image_id)
 analyzer.close()
 """
 
 
 def test_nothing_is_waited_for_for_ever(photos: Path) -> None:
-    """On a cluster with one core: two workers; one while it is busy; one that is slow to load; a slow image."""
+    """On a cluster with one core: two workers; one while it is busy; one that is slow to load; images that hang."""
     pytest.importorskip("ray")
     program = [sys.executable, "-c", LIMITS, str(photos / EXAMPLES[0].name)]
     done = subprocess.run(program, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
-    too_many, busy, loading, answering = done.stdout.splitlines()[:4]  # Ray says that its actor was killed
-    assert too_many == "--jobs: 2 asked for, each with a CPU of its own; the Ray cluster has 1 in all"
-    assert "--jobs: 1 asked for" in busy
-    assert "of the 1 in the Ray cluster, 0 are free after 1 seconds" in busy
+    lines = [line for line in done.stdout.splitlines() if "was killed" not in line]  # Ray tells of its actors
+    too_many, busy, loading, *answers = lines
+    assert too_many == "the Ray cluster has too few CPUs for 2 at once: 1 in all, as it was started here"
+    assert "too few CPUs for 1 at once: 1 in all, 0 of them free after 1 seconds of waiting" in busy
     assert "not every worker has loaded the model within" in loading
-    assert answering.startswith("a.jpg got no answer from its worker within")
+    hung = f"{(photos / EXAMPLES[0].name).with_suffix('.jpeg').name} got no answer from its worker within 1 seconds"
+    assert answers == [hung, "a"] * 2
 
 
 def test_an_address_is_for_ray(photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["analyze", str(photos), "--out", str(tmp_path / "x"), "--address", "auto"]) == 2
     assert "--engine ray" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("jobs", "origin"), [(["--jobs", "3"], "--jobs 3 asked for them"), ([], "taken where --jobs names no number")]
+)
+def test_who_is_refused_hears_where_the_number_came_from(
+    jobs: list[str],
+    origin: str,
+    photos: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise CoresError("too few CPUs")
+
+    monkeypatch.delenv(ADDRESS_VARIABLE, raising=False)
+    monkeypatch.setattr("dermoscope.batch.ray_analyzer.RayAnalyzer", refused)
+    assert main(["analyze", str(photos), "--out", str(tmp_path / "x"), "--engine", "ray", *jobs]) == 1
+    said = capsys.readouterr().err
+    assert "too few CPUs; " in said
+    assert origin in said

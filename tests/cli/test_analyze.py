@@ -83,7 +83,7 @@ def test_options_reach_the_analyzer_and_the_run(loaded: list[dict[str, object]])
     assert main(["analyze", "photos", "--out", "out", *options.split(), *engine, *answer, "--quiet"]) == 0
     assert loaded == [
         {
-            "bundle": Path("model"),
+            "bundle": "model",
             "mode": "fast",
             "operating_point": "malignancy (graz), sensitivity 0.90",
             "engine": "onnxruntime",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,11 @@ import pytest
 from PIL import Image
 
 from dermoscope.encoders.folder import EncoderFolder
-from dermoscope.features import ray_cluster
+from dermoscope.features import ray_cluster, ray_engine
 from dermoscope.features.encoder import arithmetic, compile_encoder
-from dermoscope.features.errors import StoreError
+from dermoscope.features.errors import CoresError, StoreError
 from dermoscope.features.extraction import Embedded, Failed, Outcome, WorkItem, encode_views
-from dermoscope.features.ray_cluster import ADDRESS_VARIABLE, free_cores, release, reserve
+from dermoscope.features.ray_cluster import ADDRESS_VARIABLE, connect, free_cores, release, reserve
 from dermoscope.features.ray_engine import RayEngine
 from tests.features.tiny_encoder import decoded_or_fail, tiny_encoder
 
@@ -112,12 +113,40 @@ def test_nothing_to_do(cluster: Any, tmp_path: Path) -> None:
     assert list(RayEngine(tiny_encoder(tmp_path), jobs=2, address=cluster.address).run([], COLUMNS)) == []
 
 
-def test_more_jobs_than_the_cluster_has_cores(cluster: Any, items: list[WorkItem], tmp_path: Path) -> None:
+def test_more_jobs_than_the_cluster_has_cores(
+    cluster: Any,
+    items: list[WorkItem],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     engine = RayEngine(tiny_encoder(tmp_path), jobs=3, address=cluster.address)
-    with pytest.raises(
-        StoreError, match="--jobs: 3 asked for, each with a CPU of its own; the Ray cluster has 2 in all"
-    ):
+    monkeypatch.setattr(ray_cluster, "GROW_SECONDS", 1)
+    with pytest.raises(CoresError, match=r"too few CPUs for 3 at once: 2 in all, \d of them free after 1 seconds"):
         list(engine.run(items, COLUMNS))
+    assert "2 in all; it may grow, which is waited for up to 1 seconds" in caplog.text
+
+
+def test_a_cluster_that_grows_is_waited_for(
+    cluster: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    import ray
+
+    monkeypatch.setattr(ray_cluster, "GROW_SECONDS", 60)
+    connect(cluster.address, 2)
+
+    def has(cores: int) -> bool:
+        return int(ray.cluster_resources()["CPU"]) == cores  # type: ignore[no-untyped-call]
+
+    (first, *_) = cluster.worker_nodes
+    cluster.remove_node(first)
+    until(lambda: has(1))
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(reserve, 2)
+        until(lambda: "it may grow" in caplog.text)
+        assert not asked.done()
+        cluster.add_node(num_cpus=1)
+        release(asked.result(timeout=60))
 
 
 def test_busy_cores_are_not_waited_for_for_ever(
@@ -126,26 +155,40 @@ def test_busy_cores_are_not_waited_for_for_ever(
     engine = RayEngine(tiny_encoder(tmp_path), jobs=2, address=cluster.address)
     others = reserve(1)
     monkeypatch.setattr(ray_cluster, "RESERVE_SECONDS", 1)
-    with pytest.raises(StoreError, match=r"--jobs: 2 asked for, .* of the 2 in the Ray cluster, 1 are free"):
+    with pytest.raises(CoresError, match=r"too few CPUs for 2 at once: 2 in all, \d of them free after 1 seconds"):
         list(engine.run(items, COLUMNS))
     release(others)
 
 
-def test_free_cores_are_those_of_the_cluster(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    def become_free(address: str | None, cores: int) -> bool:
-        """Nodes tell only now and then what they have."""
-        deadline = time.monotonic() + 30
-        while free_cores(address) != cores and time.monotonic() < deadline:
-            time.sleep(0.1)
-        return free_cores(address) == cores
+def until(happened: Callable[[], bool]) -> None:
+    """Nodes tell only now and then what they have."""
+    deadline = time.monotonic() + 30
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
+
+def test_free_cores_are_those_of_the_cluster(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(ADDRESS_VARIABLE, raising=False)
     assert free_cores(None) is None
-    assert become_free(cluster.address, 2)
+    until(lambda: free_cores(cluster.address) == 2)
     monkeypatch.setenv(ADDRESS_VARIABLE, cluster.address)
     others = reserve(2)
-    assert become_free(None, 1)
+    until(lambda: free_cores(None) == 1)
     release(others)
+
+
+def test_cores_that_somebody_else_was_quicker_to_take_are_not_waited_for_for_ever(
+    cluster: Any, items: list[WorkItem], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last on this cluster: its actors take their cores when they are free, as long as this process runs."""
+    engine = RayEngine(tiny_encoder(tmp_path), jobs=2, address=cluster.address)
+    taken: list[Any] = []
+    monkeypatch.setattr(ray_engine, "release", taken.append)
+    monkeypatch.setattr(ray_engine, "LOAD_SECONDS", 1)
+    with pytest.raises(StoreError, match="not every worker has a CPU and the encoder within 1 seconds"):
+        list(engine.run(items, COLUMNS))
+    release(taken[0])
 
 
 def test_no_cluster_at_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

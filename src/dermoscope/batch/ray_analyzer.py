@@ -1,12 +1,13 @@
 """Analyses images in actors of a Ray cluster, on one machine or many; the batch around it stays the same.
 
 Every actor holds the model and analyses one image at a time on one core. An actor that dies is started again and its
-image analysed once more. Results come back to this process, which alone writes. Paths must mean the same files on every
-worker.
+image analysed once more; one that does not answer is replaced, and its image has failed. Results come back to this
+process, which alone writes. Paths must mean the same files on every worker.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -31,10 +32,11 @@ class RayAnalyzer:
     """Is an `ImageAnalyzer`; as many threads may call it at once as it has actors, further ones wait.
 
     Args:
-        bundle: See `dermoscope.load`; its folder must be visible to every worker under the same path.
+        bundle: A folder or a name, see `dermoscope.load`, but not one that is loaded; the folder must be visible to
+            every worker under the same path.
         mode: Which of its modes answers; the first if left out.
         operating_point: Name of the mode's operating point that flags malignancy; its own if left out.
-        jobs: Actors, one core each, which the cluster must have.
+        jobs: Actors, one core each, which the cluster must have, or grow to.
         address: Of a running cluster, such as `auto` or `ray://head:10001`; if none is named here or by `RAY_ADDRESS`,
             one is started on this machine.
         engine: Inference engine; by default the fastest installed.
@@ -45,8 +47,8 @@ class RayAnalyzer:
         BundleError: If the bundle is missing or damaged, has no such mode or operating point, or is another one on a
             worker.
         EngineError: If no engine can run it.
-        StoreError: If Ray is missing, the cluster cannot be reached, it has fewer cores than there are jobs, they stay
-            busy, or the actors do not come up.
+        CoresError: If the cluster has fewer cores than there are jobs and does not grow, or they stay busy.
+        StoreError: If Ray is missing, the cluster cannot be reached, or the actors do not come up.
     """
 
     def __init__(
@@ -66,7 +68,7 @@ class RayAnalyzer:
         self.mode, _ = self.bundle.mode(mode)
         self.settings = settings_of(
             mode=self.mode,
-            operating_point=operating_point,
+            operating_point=self.bundle.operating_point(mode),
             engine=engine,
             precision=precision,
             max_pixels=max_pixels,
@@ -80,7 +82,8 @@ class RayAnalyzer:
         )(_Analyst)
         place = None if loaded.folder == SHIPPED else loaded.folder.absolute()
         options = (self.mode or None, operating_point, engine, precision, max_pixels)
-        self._actors: list[Any] = [actor.remote(place, self.bundle.fingerprint, *options) for _ in range(jobs)]
+        self._start = partial(actor.remote, place, self.bundle.fingerprint, *options)
+        self._actors: list[Any] = [self._start() for _ in range(jobs)]
         try:
             ray.get([one.ready.remote() for one in self._actors], timeout=LOAD_SECONDS)
         except ray.exceptions.RayActorError as error:
@@ -119,12 +122,22 @@ class RayAnalyzer:
             asked = actor.analyze.remote(source.absolute(), image_id, path, frame, picture, spacing_mm)
             found = ray.get(asked, timeout=IMAGE_SECONDS)
         except ray.exceptions.GetTimeoutError:
+            actor = self._replaced(actor)
             raise ImageError(path, f"got no answer from its worker within {IMAGE_SECONDS} seconds") from None
         finally:
             self._idle.put(actor)
         if isinstance(found, Outcome):
             return found
         raise ImageError(*found)
+
+    def _replaced(self, actor: Any) -> Any:
+        """A new actor for one that is still at its image, and would be again if it were started again itself."""
+        import ray
+
+        ray.kill(actor)
+        new = self._start()
+        self._actors[self._actors.index(actor)] = new
+        return new
 
     def close(self) -> None:
         """Stop the actors, and give their cores back."""

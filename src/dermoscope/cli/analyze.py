@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
-from dermoscope.cli.batches import code_of, jobs_for, print_summary
+from dermoscope.cli.batches import code_of, jobs_for, origin_of, print_summary
+from dermoscope.cli.bundles import BundleName
 from dermoscope.cli.exits import RESEARCH_USE, ExitCode, fail
 from dermoscope.cli.stopping import stop_on_signal
 
@@ -30,7 +31,7 @@ def analyze(
     frame: int = 1,
     mm_per_pixel: float | None = None,
     dicom: Switch = False,
-    bundle: Path | None = None,
+    bundle: BundleName = None,
     mode: str | None = None,
     operating_point: str | None = None,
     jobs: int | None = None,
@@ -66,12 +67,12 @@ def analyze(
             scale and says so; .seg.dcm has that of its image alone.
         dicom: Write results of DICOM images as DICOM, too: dicom/<image_id>.seg.dcm, the mask, and .sr.dcm, the
             findings. They name the patient as the image does; nothing else that is written does.
-        bundle: Folder of a model bundle; by default the model inside the package.
+        bundle: See `BundleName`.
         mode: Which mode of the model answers, such as fast or best; by default its first.
         operating_point: Which operating point of the mode flags malignancy, such as 'malignancy (graz), sensitivity
             0.90'; by default the mode's own. dermoscope models show lists them.
         jobs: Images analysed at once; by default one for a handful of images, else one per core, at most four; on a
-            running cluster one per CPU that is free there, and never more than it has.
+            running cluster one per CPU that is free there; one that has fewer is given time to grow.
         engine: local runs on this machine, ray in actors of a Ray cluster, which have the model loaded; needs
             pip install "dermoscope[ray]".
         address: Of a running cluster, such as auto or ray://head:10001; by default RAY_ADDRESS in the environment, or
@@ -91,7 +92,7 @@ def analyze(
     from dermoscope.cli.progress import progress_display
     from dermoscope.dicom import DicomExtraError, require_highdicom
     from dermoscope.engine import EngineError
-    from dermoscope.features.errors import StoreError
+    from dermoscope.features.errors import CoresError, StoreError
     from dermoscope.features.ray_cluster import free_cores
     from dermoscope.images import MAX_PIXELS
     from dermoscope.model_folder import BundleError
@@ -100,6 +101,7 @@ def analyze(
     if address is not None and engine != "ray":
         return fail("--address: goes with --engine ray", ExitCode.USAGE)
     limit = MAX_PIXELS if max_pixels is None else max_pixels
+    origin = origin_of(jobs)
     report = None if no_report else out / "report.html"
     try:
         if dicom:
@@ -137,6 +139,8 @@ def analyze(
             write_report(out / "results.jsonl", report, bundle=analyzer.describe())
     except BatchUsageError as error:
         return fail(str(error), ExitCode.USAGE)
+    except CoresError as error:
+        return fail(f"{error}; {origin}")
     except (OutputError, BundleError, EngineError, DicomExtraError, StoreError) as error:
         return fail(str(error))
     code = code_of(summary)
@@ -150,7 +154,7 @@ def analyze(
 
 def _loaded(
     engine: Literal["local", "ray"],
-    bundle: Path | None,
+    bundle: str | None,
     jobs: int,
     *,
     mode: str | None,

@@ -32,6 +32,15 @@ def jobs_for(paths: Sequence[str], cluster_cores: int | None = None) -> int:
     return 1 if images <= _HANDFUL else min(most, images)
 
 
+def origin_of(jobs: int | None) -> str:
+    """Where the number of images at once came from, for the end of a message.
+
+    Args:
+        jobs: What was asked for; none where nobody did.
+    """
+    return "that many are taken where --jobs names no number" if jobs is None else f"--jobs {jobs} asked for them"
+
+
 def code_of(summary: BatchSummary) -> ExitCode:
     """The exit code of a run."""
     if summary.interrupted:

@@ -1,4 +1,4 @@
-"""What `dermoscope models` does with whole bundles: show, verify, list, fetch and import them."""
+"""What the commands do with whole bundles: how one is named; show, verify, list, fetch, import and remove them."""
 
 from __future__ import annotations
 
@@ -15,8 +15,18 @@ if TYPE_CHECKING:
 
     from dermoscope.bundle import Bundle
 
+BundleName = Annotated[
+    str | None,  # a path would forget that somebody wrote ./fast
+    Parameter(
+        help="Folder of a model bundle; or the name of one that is kept on this machine, such as ours or owner/name, "
+        "see dermoscope models list; or fast or best, which always mean that mode of the model inside the package "
+        "(./fast is a folder). By default the model inside the package. Nothing is fetched."
+    ),
+]
+"""A bundle on the command line, as `dermoscope.bundle.named_bundle` finds it."""
 
-def show(bundle: Path | None = None, /, *, json: Annotated[bool, Parameter(show_default=False)] = False) -> int:
+
+def show(bundle: BundleName = None, /, *, json: Annotated[bool, Parameter(show_default=False)] = False) -> int:
     """Print the card of a bundle: what it is, what it has seen, how well it does.
 
     For example: dermoscope models show my-bundle
@@ -24,8 +34,7 @@ def show(bundle: Path | None = None, /, *, json: Annotated[bool, Parameter(show_
     Of one mode of the bundle inside the package alone: dermoscope models show fast
 
     Args:
-        bundle: A folder; the name of one that is kept on this machine, see dermoscope models list; or fast or best, a
-            mode of the bundle inside the package, which is also shown if nothing is named. Nothing is fetched.
+        bundle: See `BundleName`.
         json: Print its description as JSON.
     """
     from json import dumps
@@ -52,12 +61,11 @@ def show(bundle: Path | None = None, /, *, json: Annotated[bool, Parameter(show_
     return ExitCode.DONE
 
 
-def verify(bundle: Path | None = None, /) -> int:
+def verify(bundle: BundleName = None, /) -> int:
     """Check every file of a bundle against its sums and its schema. For example: dermoscope models verify my-bundle.
 
     Args:
-        bundle: A folder; the name of one that is kept on this machine, see dermoscope models list; or fast or best, a
-            mode of the bundle inside the package, which is also checked if nothing is named. Nothing is fetched.
+        bundle: See `BundleName`.
     """
     from dermoscope.bundle import named_bundle
     from dermoscope.model_folder import BundleError
@@ -68,6 +76,7 @@ def verify(bundle: Path | None = None, /) -> int:
     except BundleError as error:
         return fail(str(error))
     print(f"{loaded.name}, fingerprint {loaded.fingerprint}: every file is as it was written{_modes(loaded, mode)}")
+    print(f"Looked at: {loaded.folder}")
     return ExitCode.DONE
 
 
@@ -117,13 +126,34 @@ def import_bundle(folder: Path, name: str) -> ExitCode:
     return ExitCode.DONE
 
 
+def remove(name: str, /) -> int:
+    """Remove a bundle that is kept on this machine. For example: dermoscope models remove ours.
+
+    One that came from the model hub can be fetched again; one that was imported is gone.
+
+    Args:
+        name: As dermoscope models list has it; no folder, and never the bundle inside the package.
+    """
+    from dermoscope.bundle_shelf import remove_bundle
+    from dermoscope.model_folder import BundleError
+
+    try:
+        folders = remove_bundle(name)
+    except BundleError as error:
+        return fail(str(error))
+    except OSError as error:
+        return fail(f"{error.filename or name}: {error.strerror or error}")
+    print(f"{name}: removed {' and '.join(map(str, folders))}")
+    return ExitCode.DONE
+
+
 def bundle_table() -> Table:
     """The bundle inside the package and those that are kept on this machine, a row each; sums are not checked."""
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    for heading in ("bundle", "model", "modes", "fingerprint", "size"):
+    for heading in ("bundle", "from", "model", "modes", "fingerprint", "size"):
         table.add_column(heading, no_wrap=True, justify="right" if heading == "size" else "left")
     table.add_column("licence")
     for row in _rows():
@@ -133,10 +163,11 @@ def bundle_table() -> Table:
 
 def _rows() -> Iterator[tuple[str, ...]]:
     from dermoscope.bundle import SHIPPED
-    from dermoscope.bundle_shelf import kept_bundles
+    from dermoscope.bundle_shelf import imported_folder, kept_bundles
 
-    for name, folder in {"in the package": SHIPPED, **kept_bundles()}.items():
-        yield name, *_facts(folder)
+    yield "in the package", "", *_facts(SHIPPED)
+    for name, folder in kept_bundles().items():
+        yield name, "import" if folder.parent == imported_folder() else "hub", *_facts(folder)
 
 
 def _facts(folder: Path) -> tuple[str, ...]:

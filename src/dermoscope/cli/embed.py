@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from dermoscope.cli.batches import origin_of
 from dermoscope.cli.exits import RESEARCH_USE, ExitCode, fail
 from dermoscope.cli.machine import available_cores
 
@@ -64,7 +65,7 @@ def embed(
         engine: local runs on this machine, ray on a Ray cluster, with the same bits.
         address: Of a running Ray cluster; by default RAY_ADDRESS in the environment, or one is started on this machine.
         jobs: Images at once, by default one per core; with ray, workers of one core each, on a running cluster by
-            default one per CPU that is free there, and never more than it has.
+            default one per CPU that is free there; one that has fewer is given time to grow.
         precision: auto computes in bfloat16 where the processor has it; float32 never does. One store holds one kind.
         quiet: Print nothing but errors.
         json: Print the closing summary as JSON.
@@ -75,7 +76,7 @@ def embed(
     from dermoscope.engine import EngineError
     from dermoscope.features.embed import embed as embed_records
     from dermoscope.features.encoder import title_of
-    from dermoscope.features.errors import StoreError
+    from dermoscope.features.errors import CoresError, StoreError
     from dermoscope.features.extraction import Failed
     from dermoscope.features.ray_cluster import free_cores
 
@@ -87,6 +88,7 @@ def embed(
         chosen = _names("--views", views), _names("--columns", columns)
     except ValueError as error:
         return fail(str(error), ExitCode.USAGE)
+    origin = origin_of(jobs)
     try:
         records = list(read_manifest(manifest))
         folder = EncoderFolder.load(encoder)
@@ -119,6 +121,8 @@ def embed(
             )
     except OSError as error:
         return fail(f"{error.filename or manifest}: {error.strerror}" if error.strerror else str(error))
+    except CoresError as error:
+        return fail(f"{error}; {origin}")
     except (StoreError, EngineError, ValueError, ImportError) as error:
         return fail(str(error))
     code = ExitCode.INTERRUPTED if summary.interrupted else ExitCode.PARTLY if summary.failed else ExitCode.DONE

@@ -12,10 +12,11 @@ from dermoscope.cli.exits import ExitCode, fail
 from dermoscope.encoders.registry import ENCODERS, EncoderSpec
 
 models = App(
-    name="models", help="List, fetch, import and export encoders; list, show, verify, fetch and import bundles."
+    name="models", help="List, fetch, import and export encoders; list, show, verify, fetch, import and remove bundles."
 )
 models.command(bundles.show)
 models.command(bundles.verify)
+models.command(bundles.remove)
 
 _TABLE_WIDTH = 160
 _TRAIN = 'pip install "dermoscope[train]"'
@@ -34,7 +35,7 @@ def list_models(*, weights: Path = Path()) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    from dermoscope.engine import cache_folder
+    from dermoscope.bundle_shelf import fetched_folder, imported_folder
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     for heading in ("name", "parameters", "native size"):
@@ -50,7 +51,8 @@ def list_models(*, weights: Path = Path()) -> int:
     console.print(table)
     console.print()
     console.print(bundles.bundle_table())
-    print(f"Imported bundles, and those that Bundle.from_pretrained fetched, are kept in {cache_folder() / 'bundles'}")
+    print(f"Imported bundles are kept in {imported_folder()}")
+    print(f"Those from the hub can be fetched again, and are kept in the cache: {fetched_folder()}")
     return ExitCode.DONE
 
 
@@ -99,9 +101,10 @@ def import_model(
 
     dermoscope models import sam_vit_h_4b8939.pth --encoder sam_vit_h --out weights/sam_vit_h.safetensors
 
-    A bundle, such as dermoscope export writes it, is checked and copied to where bundles are kept for this account, so
-    that its name goes with --bundle. Named owner/name, it stands for the one that the model hub has under that name,
-    for machines that cannot reach it. An archive must be unpacked first.
+    A bundle, such as dermoscope export writes it, is checked and copied to the data of this account, where no cleaning
+    of caches reaches it, so that its name goes with --bundle. Named owner/name, it stands for the one that the model
+    hub has under that name, for machines that cannot reach it. An archive must be unpacked first. One that is kept is
+    not replaced; dermoscope models remove takes it away first.
 
     dermoscope models import my-bundle --name ours
 

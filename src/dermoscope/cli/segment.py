@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from dermoscope.cli.batches import code_of, jobs_for, print_summary
+from dermoscope.cli.bundles import BundleName
 from dermoscope.cli.exits import RESEARCH_USE, ExitCode, fail
 from dermoscope.cli.stopping import stop_on_signal
 
@@ -37,7 +38,7 @@ def segment(
     pictures: Switch = False,
     frame: int = 1,
     dicom: Switch = False,
-    bundle: Path | None = None,
+    bundle: BundleName = None,
     jobs: int | None = None,
     overwrite: Switch = False,
     max_pixels: int | None = None,
@@ -75,7 +76,7 @@ def segment(
         frame: Which frame of DICOM files with several, counted from 1.
         dicom: Write results of DICOM images as DICOM, too: dicom/<image_id>.seg.dcm. It names the
             patient as the image does; nothing else that is written does.
-        bundle: Folder of a model bundle; by default the model inside the package.
+        bundle: See `BundleName`.
         jobs: Images segmented at once; by default one for a handful of images, else one per core, at most four.
         overwrite: Remove earlier results from the output folder first.
         max_pixels: Refuse larger images, by their header, before they are decoded; by default 64 million.

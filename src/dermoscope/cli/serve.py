@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
+from dermoscope.cli.bundles import BundleName
 from dermoscope.cli.exits import RESEARCH_USE, ExitCode, fail
 from dermoscope.cli.machine import available_cores
 
@@ -30,7 +31,7 @@ def serve(
     cases: Path | None = None,
     no_history: Switch = False,
     open: Annotated[bool, Parameter(negative="--no-open", show_default=False)] = False,
-    bundle: Path | None = None,
+    bundle: BundleName = None,
     mode: str | None = None,
     operating_point: str | None = None,
     jobs: int | None = None,
@@ -65,7 +66,7 @@ def serve(
         cases: Folder for the images that somebody keeps; by default dermoscope/cases among the data of your account.
         no_history: Let nobody keep an image.
         open: Show the page in the browser.
-        bundle: Folder of a model bundle; by default the model inside the package.
+        bundle: See `BundleName`.
         mode: Which mode of the model answers, such as fast or best; by default its first.
         operating_point: Which operating point of the mode flags malignancy, such as 'malignancy (graz), sensitivity
             0.90'; by default the mode's own. dermoscope models show lists them.

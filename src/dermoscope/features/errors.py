@@ -1,4 +1,4 @@
-"""The two ways stored features can be out of reach."""
+"""The ways stored features, and the machines that make them, can be out of reach."""
 
 from __future__ import annotations
 
@@ -9,3 +9,7 @@ class FeatureError(LookupError):
 
 class StoreError(RuntimeError):
     """A store or an encoder folder cannot be used; the message names it and the way out."""
+
+
+class CoresError(StoreError):
+    """A Ray cluster has too few free CPUs; the message says how many were needed and how many there are."""

@@ -6,14 +6,20 @@ import logging
 import os
 from typing import Any
 
-from dermoscope.features.errors import StoreError
+from dermoscope.features.errors import CoresError, StoreError
 
 RESERVE_SECONDS = 60
 """How long busy cores of a cluster are waited for."""
+GROW_SECONDS = 600
+"""How long a cluster with too few cores may take to grow: that of an autoscaler starts machines for what waits."""
 ADDRESS_VARIABLE = "RAY_ADDRESS"
 """Environment variable that names a running cluster where `--address` does not, as for every program of Ray."""
 
 _OBJECT_STORE_BYTES = 512 * 2**20
+_STARTED_HERE = "dermoscope_started_here"
+"""A resource that marks a cluster of our own, which never grows."""
+
+_LOG = logging.getLogger(__name__)
 
 
 def connect(address: str | None, jobs: int) -> None:
@@ -40,6 +46,7 @@ def connect(address: str | None, jobs: int) -> None:
                 ray.init(
                     address="local",  # or it would join one that happens to run here
                     num_cpus=jobs,
+                    resources={_STARTED_HERE: 1},
                     include_dashboard=False,
                     object_store_memory=_OBJECT_STORE_BYTES,
                     logging_level=logging.ERROR,
@@ -78,20 +85,23 @@ def reserve(jobs: int) -> Any:
         jobs: How many.
 
     Raises:
-        StoreError: If the cluster has not as many, or they stay busy for `RESERVE_SECONDS`.
+        CoresError: If the cluster has not as many and does not get them within `GROW_SECONDS`, or they stay busy for
+            `RESERVE_SECONDS`.
     """
-    import ray
     from ray.util.placement_group import placement_group, remove_placement_group
 
-    cores = int(ray.cluster_resources().get("CPU", 0))  # type: ignore[no-untyped-call]
-    if jobs > cores:
-        raise StoreError(f"--jobs: {jobs} asked for, each with a CPU of its own; the Ray cluster has {cores} in all")
+    too_few, seconds = f"the Ray cluster has too few CPUs for {jobs} at once", RESERVE_SECONDS
+    if jobs > (cores := _in_all("CPU")):
+        if _in_all(_STARTED_HERE):
+            raise CoresError(f"{too_few}: {cores} in all, as it was started here")
+        seconds = GROW_SECONDS
+        _LOG.warning("%s: %d in all; it may grow, which is waited for up to %d seconds", too_few, cores, seconds)
     group = placement_group([{"CPU": 1}] * jobs, strategy="SPREAD")
-    if not group.wait(RESERVE_SECONDS):
+    if not group.wait(seconds):
         remove_placement_group(group)
-        raise StoreError(
-            f"--jobs: {jobs} asked for, each with a CPU of its own; of the {cores} in the Ray cluster, {_free()} are "
-            f"free after {RESERVE_SECONDS} seconds of waiting. Take fewer, or wait until other programs are done"
+        raise CoresError(
+            f"{too_few}: {_in_all('CPU')} in all, {_free()} of them free after {seconds} seconds of waiting. "
+            "Take fewer, or wait until other programs are done"
         )
     return group
 
@@ -112,6 +122,12 @@ def placed_on(group: Any) -> Any:
 
 def _named(address: str | None) -> str | None:
     return address or os.environ.get(ADDRESS_VARIABLE) or None
+
+
+def _in_all(resource: str) -> int:
+    import ray
+
+    return int(ray.cluster_resources().get(resource, 0))  # type: ignore[no-untyped-call]
 
 
 def _free() -> int:

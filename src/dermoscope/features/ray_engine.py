@@ -20,6 +20,9 @@ from dermoscope.features.errors import StoreError
 from dermoscope.features.extraction import Embedded, Failed, Outcome, WorkItem, decode_views, encode_views
 from dermoscope.features.ray_cluster import connect, release, reserve
 
+LOAD_SECONDS = 600
+"""How long actors may take to get their cores and to load the encoder."""
+
 _ITEMS_A_BATCH = 8
 
 
@@ -28,7 +31,7 @@ class RayEngine:
 
     Args:
         encoder: The encoder; its folder must be visible to every worker under the same path.
-        jobs: Actors, one core each; the cluster must have as many.
+        jobs: Actors, one core each; the cluster must have as many, or grow.
         address: Of a running cluster, such as `auto` or `ray://head:10001`; none starts one on this machine.
         engine: Inference engine; by default the fastest installed.
         precision: `auto` computes in bfloat16 where the processor has it; all workers must agree.
@@ -63,7 +66,8 @@ class RayEngine:
         """Embed images; see `ExtractionEngine.run`. Takes all items at once: their paths, not their pixels.
 
         Raises:
-            StoreError: If the cluster has fewer cores than there are jobs, or they stay busy.
+            CoresError: If the cluster has fewer cores than there are jobs and does not grow, or they stay busy.
+            StoreError: If the actors do not come up; those of Ray Data then wait on until this process ends.
         """
         import ray.data
 
@@ -75,7 +79,9 @@ class RayEngine:
         ]
         batches = -(-len(rows) // _ITEMS_A_BATCH)
         actors = min(self._jobs, batches)
-        release(reserve(actors))  # Ray Data takes no reserved ones, but would wait for ever for those that never come
+        # Ray Data is about to lose its way of taking reserved ones; until it has its own, somebody else may be quicker.
+        release(reserve(actors))
+        ray.data.DataContext.get_current().wait_for_min_actors_s = LOAD_SECONDS
         dataset = ray.data.from_items(rows, override_num_blocks=batches).map_batches(
             _Extractor,
             fn_constructor_args=(self._encoder, self._engine, self._precision, self._arithmetic, columns),
@@ -84,10 +90,13 @@ class RayEngine:
             compute=ray.data.ActorPoolStrategy(size=actors),
             num_cpus=1,
         )
-        for row in dataset.iter_rows():
-            item = wanted.pop(int(row["index"]), None)
-            if item is not None:
-                yield self._outcome(row, item, columns)
+        try:
+            for row in dataset.iter_rows():
+                item = wanted.pop(int(row["index"]), None)
+                if item is not None:
+                    yield self._outcome(row, item, columns)
+        except ray.exceptions.GetTimeoutError:
+            raise StoreError(f"not every worker has a CPU and the encoder within {LOAD_SECONDS} seconds") from None
 
     def _outcome(self, row: dict[str, Any], item: WorkItem, columns: tuple[str, ...]) -> Outcome:
         if row["reason"]:
