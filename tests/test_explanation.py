@@ -86,10 +86,16 @@ def test_sets_come_in_the_order_of_probability() -> None:
     assert (found.codes, found.coverage) == (("NV", "MEL"), 0.9)
 
 
+def test_the_answer_is_in_its_own_set() -> None:
+    found = prediction_set(CLASSES, conformal(0.3, 0.3, 0.3), {"MEL": 0.25, "NV": 0.4, "BKL": 0.35})
+    assert found
+    assert found.codes == ("NV",)
+
+
 def test_a_class_without_a_limit_is_in_every_set() -> None:
     found = prediction_set(CLASSES, conformal(0.1, 0.1, None), {"MEL": 0.3, "NV": 0.7, "BKL": 0.0})
     assert found
-    assert found.codes == ("BKL",)
+    assert found.codes == ("NV", "BKL")
 
 
 def test_without_a_calibration_there_is_no_set() -> None:

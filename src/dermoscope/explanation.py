@@ -61,6 +61,8 @@ def prediction_set(
 ) -> PredictionSet | None:
     """The classes that remain possible, the most probable first; none if nothing was calibrated for it.
 
+    The most probable one is always among them, so that an answer lies in its own set; that only adds to the coverage.
+
     Args:
         classes: In the order of the thresholds.
         part: The thresholds, if there are any.
@@ -71,7 +73,8 @@ def prediction_set(
     thresholds = np.array([np.inf if limit is None else limit for limit in part.thresholds])
     rule = ConformalSets(part.method, part.coverage, thresholds, part.class_conditional, np.array(part.images))
     chosen = rule.sets(np.array([[probabilities[name] for name in classes]]))[0]
-    codes = [name for name, is_in in zip(classes, chosen.tolist(), strict=True) if is_in]
+    answer = max(classes, key=lambda name: probabilities[name])
+    codes = [name for name, is_in in zip(classes, chosen.tolist(), strict=True) if is_in or name == answer]
     return PredictionSet(
         codes=tuple(sorted(codes, key=lambda name: probabilities[name], reverse=True)), coverage=part.coverage
     )

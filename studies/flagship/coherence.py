@@ -2,11 +2,12 @@
 
     python studies/flagship/coherence.py --run runs/flagship --mode best --json studies/flagship/coherence.json
 
-Reads what `evaluate.py` has asked about the held-out images (or asks, and resumes). Among answered images: whether
-diagnosis, group and prediction set contradict each other, which must not happen, and how often flag and diagnosis part,
-which must: the flag is set at a high sensitivity, at a risk of a few per cent, and the diagnosis speaks of equally
-frequent diagnoses. Then, where there is an outline, the share of the evidence for malignancy that lies on the lesion,
-and how often there is a warning. Shares have 95 % intervals over lesions.
+Reads what `evaluate.py` has asked about the held-out images (or asks, and resumes). Among answered images: whether the
+diagnosis lies in its prediction set, which must be; how often its group is not the most probable one, the sum over
+diagnoses, which may be; and how often flag and diagnosis part, which must: the flag is set at a high sensitivity, at a
+risk of a few per cent, and the diagnosis speaks of equally frequent diagnoses. Then where the evidence for malignancy
+lies, of answered images where there is an outline and any evidence; how many of the flags come with a warning that it
+lies beside the lesion, and how often such flags are right beside the others. Shares have 95 % intervals over lesions.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from dermoscope.analysis import Analysis
 from dermoscope.analyzer import load_analyzer
 from dermoscope.data.manifest import read_manifest
 from dermoscope.evaluation.intervals import Estimate
+from dermoscope.training.tasks import DEFAULT_TASKS
 
 QUARTILES = (0.25, 0.5, 0.75)
 
@@ -45,9 +47,7 @@ def main() -> None:
         for what, share in shares(pairs).items():
             print(f"| {what} | {share.value:.3f} ({share.low:.3f} to {share.high:.3f}) of {share.n:,} |", flush=True)
             found[data][what] = {"value": share.value, "low": share.low, "high": share.high, "n": share.n}
-        inside = [
-            one.evidence.share_inside for _, one in pairs if one.evidence and one.evidence.share_inside is not None
-        ]
+        inside = [share for _, one in pairs if not one.abstained and (share := share_inside(one)) is not None]
         quartiles = dict(zip(("low", "value", "high"), np.quantile(inside, QUARTILES).tolist(), strict=True))
         print(
             "| share of the evidence on the lesion, median and quartiles |",
@@ -68,21 +68,22 @@ def shares(pairs: list[Pair]) -> dict[str, Estimate]:
     """What is counted, as shares of the images that it can be said of."""
     groups = [record.group_id for record, _ in pairs]
     answered = np.array([not one.abstained for _, one in pairs])
-    placed = np.array([bool(one.evidence and one.evidence.share_inside is not None) for _, one in pairs])
-    flagged = np.array([bool(one.malignancy and one.malignancy.flagged) for _, one in pairs])
+    placed = answered & np.array([share_inside(one) is not None for _, one in pairs])
+    flagged = answered & np.array([bool(one.malignancy and one.malignancy.flagged) for _, one in pairs])
+    warned = np.array([bool(one.evidence and one.evidence.warning) for _, one in pairs])
+    malignant = [DEFAULT_TASKS["malignancy"].label(record) == 1 for record, _ in pairs]
     counted = {
         "the diagnosis is not in its prediction set": (answered, [not in_its_set(one) for _, one in pairs]),
-        "the group is not one of the diagnosis": (answered, [not in_its_group(one) for _, one in pairs]),
-        "flagged, diagnosis benign": (answered & flagged, [not is_malignant(one) for _, one in pairs]),
+        "the group is not the most probable one": (answered, [not in_likeliest_group(one) for _, one in pairs]),
+        "flagged, diagnosis benign": (flagged, [not is_malignant(one) for _, one in pairs]),
         "not flagged, diagnosis malignant": (answered & ~flagged, [is_malignant(one) for _, one in pairs]),
         "strongest evidence on the lesion": (
             placed,
             [bool(one.evidence and one.evidence.peak_inside) for _, one in pairs],
         ),
-        "warned that the evidence lies beside the lesion": (
-            placed,
-            [bool(one.evidence and one.evidence.warning) for _, one in pairs],
-        ),
+        "flagged, warned that the evidence lies beside the lesion": (flagged, warned),
+        "flagged with a warning, malignant": (flagged & warned, malignant),
+        "flagged without a warning, malignant": (flagged & ~warned, malignant),
     }
     return {what: among(rows, np.array(yes), groups) for what, (rows, yes) in counted.items()}
 
@@ -91,8 +92,12 @@ def in_its_set(analysis: Analysis) -> bool:
     return analysis.prediction_set is None or analysis.top_diagnosis in analysis.prediction_set.codes
 
 
-def in_its_group(analysis: Analysis) -> bool:
-    return analysis.top_group in taxonomy.group_shares(analysis.top_diagnosis or "")
+def in_likeliest_group(analysis: Analysis) -> bool:
+    return analysis.top_group == max(analysis.group, key=analysis.group.__getitem__)
+
+
+def share_inside(analysis: Analysis) -> float | None:
+    return analysis.evidence.share_inside if analysis.evidence else None
 
 
 def is_malignant(analysis: Analysis) -> bool:

@@ -4,11 +4,12 @@
 
 Each change is made to the same images; none moves the lesion, so that outlines can be compared. The networks have
 learnt on images with other light, a frame, less focus and JPEG artefacts, too, made by other code and mostly milder
-than here; noise and few pixels they have not seen. The way to an answer smooths noise (`dermoscope.images.grain`). AUC and calibration error of malignancy and sensitivity at the
-operating point count every image, also those that the gate refuses, as the risk is always told; the Dice coefficient
-with the true outline is over images that the gate lets through with the change and without. Differences are to the
-images as they are, paired, with 95 % intervals over lesions. Real other cameras differ in more than one way: the
-official test images of ISIC 2017 (`evaluate.py`) tell more, and of fewer cameras.
+than here; noise and few pixels they have not seen, and noise is smoothed on the way (`dermoscope.images.grain`). AUC
+and calibration error of malignancy and sensitivity at the operating point count every image, also those that the gate
+refuses, as the risk is always told; the Dice coefficient with the true outline is over images that the gate lets
+through with the change and without. Differences are to the images as they are, paired, with 95 % intervals over
+lesions. Real other cameras differ in more than one way: the official test images of ISIC 2017 (`evaluate.py`) tell
+more, and of fewer cameras.
 """
 
 from __future__ import annotations
@@ -62,8 +63,8 @@ def blurred(rgb: RGB) -> RGB:
     return np.asarray(cv2.GaussianBlur(rgb, (0, 0), 0.01 * max(rgb.shape)), np.uint8)
 
 
-def noisy(rgb: RGB) -> RGB:
-    grain = np.random.default_rng(0).normal(0, 12, rgb.shape)
+def noisy(rgb: RGB, level: float = 12) -> RGB:
+    grain = np.random.default_rng(0).normal(0, level, rgb.shape)
     return np.uint8(np.clip(rgb + grain, 0, 255))
 
 

@@ -23,7 +23,7 @@ _DIAMETER = 7
 _REACH = 2.5
 _TOLERANCE = 3.0
 
-Plane = NDArray[np.float32]
+Plane = NDArray[np.floating]
 
 
 def grain_level(rgb: NDArray[np.uint8]) -> float:
@@ -70,7 +70,7 @@ def without_grain(rgb: NDArray[np.uint8], level: float) -> NDArray[np.uint8]:
 
 def _haar(plane: Plane) -> tuple[Plane, Plane]:
     """Mean and diagonal detail of each group of 2 × 2, which has the noise of one value; `[h / 2, w / 2]` both."""
-    height, width = (side // 2 * 2 for side in plane.shape)
+    height, width = plane.shape[0] // 2 * 2, plane.shape[1] // 2 * 2
     a, b = plane[0:height:2, 0:width:2], plane[0:height:2, 1:width:2]
     c, d = plane[1:height:2, 0:width:2], plane[1:height:2, 1:width:2]
     return (a + b + c + d) / 4, (a - b - c + d) / 2
