@@ -317,6 +317,21 @@ def test_grain_changes_answers_little_and_pictures_show_it(
     assert grain_level(smoothed.picture[: clean.shape[0], : clean.shape[1]]) > 0
 
 
+def test_a_round_frame_is_nothing_strange(analyzer: Analyzer, monkeypatch: pytest.MonkeyPatch) -> None:
+    lesion = rgb_of(ONE)
+    height, width = lesion.shape[:2]
+    y, x = np.ogrid[:height, :width]
+    framed = lesion * (np.hypot(y - height / 2, x - width / 2) < height / 2)[..., None].astype(np.uint8)
+    painted = analyzer.analyze(framed).analysis
+    monkeypatch.setattr("dermoscope.analyzer.without_frame", lambda rgb, _view: rgb)
+    as_it_is = analyzer.analyze(framed).analysis
+    assert painted.out_of_distribution
+    assert as_it_is.out_of_distribution
+    assert painted.out_of_distribution < 0.8 * as_it_is.out_of_distribution
+    assert painted.gate
+    assert painted.gate.is_skin
+
+
 def test_both_engines_agree(outcomes: dict[Path, Outcome]) -> None:
     other = load_analyzer(engine="onnxruntime", threads=1)
     for path in (*SKIN[:3], NOT_SKIN[0]):

@@ -30,6 +30,7 @@ from dermoscope.images import (
     grain_level,
     quality_flags,
     side_by_side,
+    without_frame,
     without_grain,
     working_copy,
 )
@@ -168,7 +169,7 @@ class Analyzer:
             view = field_of_view(small)
             flags = quality_flags(small, size=(image.width, image.height), view=view, grain=grain)
         with clock("encode"):
-            encoded = self._model.encode(rgb)
+            encoded = self._model.encode(without_frame(rgb, view))
         with clock("gate"):
             gate = self._model.judge_skin(encoded)
             distance = self._distance(encoded.feature)

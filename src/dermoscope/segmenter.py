@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dermoscope.bundle import Bundle, named_bundle
 from dermoscope.engine import EngineName, Precision
-from dermoscope.images import MAX_PIXELS, field_of_view, grain_level, without_grain, working_copy
+from dermoscope.images import MAX_PIXELS, field_of_view, grain_level, without_frame, without_grain, working_copy
 from dermoscope.mask_model import Clock, MaskModel, SeenImage, decoded
 from dermoscope.open_image import MaskOptions, OpenImage
 from dermoscope.segment.flips import Flip, flip_pixels
@@ -104,7 +104,8 @@ class Segmenter:
             view = field_of_view(small)
         with clock("encode"):
             flips: tuple[Flip, ...] = ("original", "hflip") if self.options.flips else ("original",)
-            encoded = {flip: self._model.encode(flip_pixels(smoothed, flip)) for flip in flips}
+            unframed = without_frame(smoothed, view)
+            encoded = {flip: self._model.encode(flip_pixels(unframed, flip)) for flip in flips}
             gate = self._model.judge_skin(encoded["original"])
         seen = SeenImage(image, smoothed, small, view, encoded, gate)
         return OpenImage(self.bundle, self._model, seen, self.options, clock=clock)

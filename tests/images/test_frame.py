@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dermoscope.images import decode, field_of_view, remove_outer_circle
+from dermoscope.images import decode, field_of_view, remove_outer_circle, without_frame, working_copy
 from tests.images.scenes import DARK_SKIN, LIGHT_SKIN, disc, framed, skin, with_lesion
 
 
@@ -111,11 +111,31 @@ def test_an_even_picture_is_all_view(size: tuple[int, int], shade: int) -> None:
     assert field_of_view(np.full((size[1], size[0], 3), shade, np.uint8)).all()
 
 
+@pytest.mark.parametrize("colour", [LIGHT_SKIN, DARK_SKIN], ids=["light skin", "dark skin"])
+def test_a_frame_is_painted_and_nothing_else_changes(colour: tuple[int, int, int]) -> None:
+    scene = framed(with_lesion(skin(640, 480, colour), 60), 230)
+    view = field_of_view(scene)
+    painted = without_frame(scene, field_of_view(working_copy(scene)))
+    assert field_of_view(painted).all()
+    np.testing.assert_allclose(painted[0, 0], colour, atol=8)
+    changed = (painted != scene).any(axis=2)
+    assert not changed[240, 320]
+    assert (changed == ~view).mean() > 0.98
+
+
+def test_without_a_frame_nothing_is_painted() -> None:
+    scene = with_lesion(skin(300, 200), 60)
+    assert without_frame(scene, field_of_view(scene)) is scene
+    dark_corner = scene.copy()
+    dark_corner[:20, :20] = 0
+    assert without_frame(dark_corner, field_of_view(dark_corner)) is dark_corner
+
+
 def test_the_input_is_not_changed() -> None:
     scene = framed(skin(320, 240), 110)
     before = scene.copy()
     remove_outer_circle(scene)
-    field_of_view(scene)
+    without_frame(scene, field_of_view(scene))
     assert np.array_equal(scene, before)
 
 

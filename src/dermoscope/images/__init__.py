@@ -3,7 +3,7 @@
 from dermoscope.images.colour_constancy import shades_of_gray
 from dermoscope.images.decode import MAX_PIXELS, MIN_SIDE, DecodedImage, decode
 from dermoscope.images.draw import RESEARCH_USE, draw_evidence, draw_outline, save_png, side_by_side
-from dermoscope.images.frame import CircleRemoval, field_of_view, remove_outer_circle
+from dermoscope.images.frame import CircleRemoval, field_of_view, remove_outer_circle, without_frame
 from dermoscope.images.grain import grain_level, without_grain
 from dermoscope.images.hair import HairRemoval, remove_hair
 from dermoscope.images.lesion_crops import CROPS, Box, Crop, MiddleRule, cut, lesion_crops
@@ -53,6 +53,7 @@ __all__ = [
     "save_png",
     "shades_of_gray",
     "side_by_side",
+    "without_frame",
     "without_grain",
     "working_copy",
 ]
