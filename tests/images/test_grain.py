@@ -33,6 +33,14 @@ def test_noise_is_found_behind_jpeg() -> None:
     assert grain_level(as_jpeg(grainy(SCENE, 12), 60)) > 5
 
 
+def test_what_is_stronger_in_places_is_texture() -> None:
+    noise = cv2.GaussianBlur(np.random.default_rng(0).normal(0, 30, SCENE.shape[:2]), (0, 0), 1)[..., None]
+    even, uneven = noise, noise * np.linspace(0.9, 2.7, SCENE.shape[1])[:, None]
+    levels = [grain_level((SCENE + texture).clip(0, 255).astype(np.uint8)) for texture in (even, uneven)]
+    assert levels[0] > 6
+    assert levels[1] == 0
+
+
 def test_texture_is_no_grain() -> None:
     hairy = SCENE.copy()
     for left in range(-400, 600, 9):

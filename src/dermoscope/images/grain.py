@@ -2,7 +2,7 @@
 
 Networks that have learnt from clean images take grain for texture: with noise of 12 grey levels they miss a third of
 the malignant lesions that they flag without it. The thresholds were set on images of HAM10000 and ISIC 2017: of the
-first none counts as grainy, of the second one in twenty.
+first none counts as grainy, of the second two in a hundred.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ _SHADE, _LIGHT = 16, 240
 _FEWEST_BLOCKS = 16
 _FINE_GRAIN, _COARSE_GRAIN = 2.5, 6.0
 """Grey levels of noise from pixel to pixel, and between groups of four, from which on an image counts as grainy."""
+_EVEN = 1.4
+"""Middle block over quiet block: where fours differ more unevenly than that, it is hair or scales, not noise."""
 
 _DIAMETER = 7
 _REACH = 2.5
@@ -31,8 +33,9 @@ def grain_level(rgb: NDArray[np.uint8]) -> float:
 
     Noise is everywhere and texture is not, so it is measured where the image is quietest: in that tenth of blocks of
     8 × 8 values that vary least along both diagonals (the diagonal band of the Haar wavelet), of those that are neither
-    black nor burnt out. It is looked for from pixel to pixel and between groups of four, where it outlives a JPEG file.
-    Only green is looked at, which stands for most of the luma, in the middle 512 × 512 pixels.
+    black nor burnt out. It is looked for from pixel to pixel, and between groups of four, where it outlives a JPEG file
+    and must be much the same everywhere. Only green is looked at, which stands for most of the luma, in the middle
+    512 × 512 pixels.
 
     Args:
         rgb: `[H, W, 3]`, 8-bit.
@@ -46,8 +49,9 @@ def grain_level(rgb: NDArray[np.uint8]) -> float:
     fours, fine = _haar(green)
     sixteens, coarse = _haar(fours)
     # The mean of four has half of the noise of one, if that is independent from pixel to pixel.
-    levels = _quietest(fours, fine), 2 * _quietest(sixteens, coarse)
-    return max(levels) if levels[0] > _FINE_GRAIN or levels[1] > _COARSE_GRAIN else 0.0
+    (of_ones, _), (of_fours, middle) = _deviations(fours, fine), np.multiply(2, _deviations(sixteens, coarse)).tolist()
+    is_grainy = of_ones > _FINE_GRAIN or (of_fours > _COARSE_GRAIN and middle < _EVEN * of_fours)
+    return max(of_ones, of_fours) if is_grainy else 0.0
 
 
 def without_grain(rgb: NDArray[np.uint8], level: float) -> NDArray[np.uint8]:
@@ -76,14 +80,17 @@ def _haar(plane: Plane) -> tuple[Plane, Plane]:
     return (a + b + c + d) / 4, (a - b - c + d) / 2
 
 
-def _quietest(mean: Plane, detail: Plane) -> float:
-    """Standard deviation of the detail in those blocks where it is least; 0 where too few can be judged."""
+def _deviations(mean: Plane, detail: Plane) -> tuple[float, float]:
+    """Standard deviation of the detail in the quietest blocks and in the middle one; 0 where too few can be judged."""
     rows, columns = (side // _BLOCK for side in mean.shape)
     if rows * columns < _FEWEST_BLOCKS:
-        return 0.0
+        return 0.0, 0.0
     shape = (rows, _BLOCK, columns, _BLOCK)
     crop = slice(rows * _BLOCK), slice(columns * _BLOCK)
     shade = mean[crop].reshape(shape).mean(axis=(1, 3))
     power = np.square(detail[crop]).reshape(shape).mean(axis=(1, 3))
     seen = power[(shade > _SHADE) & (shade < _LIGHT)]
-    return float(np.sqrt(np.percentile(seen, _QUIET_PERCENT))) if len(seen) >= _FEWEST_BLOCKS else 0.0
+    if len(seen) < _FEWEST_BLOCKS:
+        return 0.0, 0.0
+    quiet, middle = np.sqrt(np.percentile(seen, [_QUIET_PERCENT, 50])).tolist()
+    return quiet, middle
