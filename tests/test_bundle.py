@@ -42,7 +42,7 @@ def test_a_sound_bundle_loads(folder: Path) -> None:
     bundle = Bundle.load(folder)
     assert bundle.description == DEFAULT.description
     assert bundle.folder == folder
-    assert bundle.name == "dermoscope-default 0.4.0"
+    assert bundle.name == "dermoscope-default 0.4.1"
     assert bundle.graph_path(bundle.description.decoder) == folder / "decoder.onnx"
     assert bundle.size_bytes == sum(path.stat().st_size for path in folder.iterdir())
 

@@ -7,7 +7,8 @@ diagnosis lies in its prediction set, which must be; how often its group is not 
 diagnoses, which may be; and how often flag and diagnosis part, which must: the flag is set at a high sensitivity, at a
 risk of a few per cent, and the diagnosis speaks of equally frequent diagnoses. Then where the evidence for malignancy
 lies, of answered images where there is an outline and any evidence; how many of the flags come with a warning that it
-lies beside the lesion, and how often such flags are right beside the others. Shares have 95 % intervals over lesions.
+lies beside the lesion, and how often such flags and the others are right, beside the risk that they were told with.
+Shares have 95 % intervals over lesions.
 """
 
 from __future__ import annotations
@@ -71,6 +72,7 @@ def shares(pairs: list[Pair]) -> dict[str, Estimate]:
     placed = answered & np.array([share_inside(one) is not None for _, one in pairs])
     flagged = answered & np.array([bool(one.malignancy and one.malignancy.flagged) for _, one in pairs])
     warned = np.array([bool(one.evidence and one.evidence.warning) for _, one in pairs])
+    risk = [one.malignancy.probability if one.malignancy else 0.0 for _, one in pairs]
     malignant = [DEFAULT_TASKS["malignancy"].label(record) == 1 for record, _ in pairs]
     counted = {
         "the diagnosis is not in its prediction set": (answered, [not in_its_set(one) for _, one in pairs]),
@@ -83,7 +85,9 @@ def shares(pairs: list[Pair]) -> dict[str, Estimate]:
         ),
         "flagged, warned that the evidence lies beside the lesion": (flagged, warned),
         "flagged with a warning, malignant": (flagged & warned, malignant),
+        "flagged with a warning, risk on average": (flagged & warned, risk),
         "flagged without a warning, malignant": (flagged & ~warned, malignant),
+        "flagged without a warning, risk on average": (flagged & ~warned, risk),
     }
     return {what: among(rows, np.array(yes), groups) for what, (rows, yes) in counted.items()}
 
