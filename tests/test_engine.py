@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -107,3 +110,25 @@ def test_a_cache_that_cannot_be_made_is_done_without(
 def test_openvino_leaves_the_choice_of_cores_to_the_system(graph: Path) -> None:
     run = compile_graph(graph, engine="openvino", threads=1)
     assert run._compiled.get_property("ENABLE_CPU_PINNING") is False  # type: ignore[attr-defined]
+
+
+_FIRST_AT_ONCE = """
+import os, sys, threading
+import numpy as np
+from pathlib import Path
+from dermoscope.engine import compile_graph
+run = compile_graph(Path(sys.argv[1]), engine="openvino", precision="float32", streams=2)
+sys.setswitchinterval(1e-6)
+barrier, one = threading.Barrier(8), np.ones(4, np.float32)
+def first():
+    barrier.wait()
+    run({"a": one, "b": one})
+threads = [threading.Thread(target=first) for _ in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""
+
+
+def test_threads_that_are_first_at_the_same_moment_do_not_wait_for_ever(graph: Path) -> None:
+    for _ in range(3):  # without the lock, two in three hang
+        subprocess.run([sys.executable, "-c", _FIRST_AT_ONCE, str(graph)], check=True, timeout=30, env=os.environ)

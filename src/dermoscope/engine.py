@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from threading import local
+from threading import Lock, local
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -98,6 +98,11 @@ def compile_graph(
         raise EngineError(f"{chosen} cannot compile {path}: {error}") from error
 
 
+# What OpenVINO's bindings make when they are first used, they make without the interpreter's lock: two threads that are
+# first at the same moment wait for each other for ever (2026.4). So a thread has its first answer alone.
+_first_use = Lock()
+
+
 class _OpenVinoGraph:
     def __init__(self, path: Path, precision: Precision, threads: int, streams: int) -> None:
         # OpenVINO's companion package reports usage over the network; without it OpenVINO falls back to a silent stub.
@@ -129,7 +134,12 @@ class _OpenVinoGraph:
     def __call__(self, inputs: Mapping[str, NDArray[Any]]) -> Arrays:
         request = getattr(self._per_thread, "request", None)
         if request is None:
-            request = self._per_thread.request = self._compiled.create_infer_request()
+            with _first_use:
+                request = self._per_thread.request = self._compiled.create_infer_request()
+                return self._infer(request, inputs)
+        return self._infer(request, inputs)
+
+    def _infer(self, request: Any, inputs: Mapping[str, NDArray[Any]]) -> Arrays:
         results = request.infer(dict(inputs), share_inputs=True)
         return {name: np.array(results[index]) for index, name in enumerate(self._outputs)}
 
