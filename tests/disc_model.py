@@ -12,8 +12,8 @@ from dermoscope.analysis import Gate
 from dermoscope.bundle import Bundle
 from dermoscope.encoders.inputs import InputContract, prepare
 from dermoscope.engine import Arrays
-from dermoscope.images import DecodedImage, field_of_view, working_copy
-from dermoscope.mask_model import Clock, EncodedImage, MaskModel, SeenImage
+from dermoscope.images import DecodedImage
+from dermoscope.mask_model import Clock, EncodedImage, MaskModel, ReadyImage, SeenImage
 from dermoscope.open_image import MaskOptions, OpenImage
 from dermoscope.segment.flips import Flip, flip_pixels
 from dermoscope.segment.prompted_decoder import HAS_PREVIOUS, PREVIOUS, PromptedDecoder
@@ -103,11 +103,10 @@ def opened(
     model = DiscModel(previous=previous, is_skin=is_skin)
     options = options or MaskOptions()
     rgb = skin_with_lesion() if rgb is None else rgb
-    small = working_copy(rgb)
     flips: tuple[Flip, ...] = ("original", "hflip") if options.flips else ("original",)
     clock = Clock()
     with clock("encode"):
         encoded = {flip: model.encode(flip_pixels(rgb, flip)) for flip in flips}
     image = DecodedImage(rgb, rgb.shape[1], rgb.shape[0], format="")
-    seen = SeenImage(image, rgb, small, field_of_view(small), encoded, model.judge_skin(encoded["original"]))
+    seen = SeenImage(ReadyImage.of(image), encoded, model.judge_skin(encoded["original"]))
     return OpenImage(BOXED, model, seen, options, clock=clock), model

@@ -306,7 +306,7 @@ def test_grain_changes_answers_little_and_pictures_show_it(
         return float(np.abs(after - before).mean())
 
     smoothed = analyzer.analyze(noisy, picture=True, keep_open=True)
-    monkeypatch.setattr("dermoscope.analyzer.without_grain", lambda rgb, _level: rgb)
+    monkeypatch.setattr("dermoscope.mask_model.without_grain", lambda rgb, _level: rgb)
     as_it_is = analyzer.analyze(noisy)
     assert change(smoothed) < 0.5 * change(as_it_is)
     assert "grainy" in smoothed.analysis.quality
@@ -323,7 +323,7 @@ def test_a_round_frame_is_nothing_strange(analyzer: Analyzer, monkeypatch: pytes
     y, x = np.ogrid[:height, :width]
     framed = lesion * (np.hypot(y - height / 2, x - width / 2) < height / 2)[..., None].astype(np.uint8)
     painted = analyzer.analyze(framed).analysis
-    monkeypatch.setattr("dermoscope.analyzer.without_frame", lambda rgb, _view: rgb)
+    monkeypatch.setattr("dermoscope.mask_model.without_frame", lambda rgb, _view: rgb)
     as_it_is = analyzer.analyze(framed).analysis
     assert painted.out_of_distribution
     assert as_it_is.out_of_distribution

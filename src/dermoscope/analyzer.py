@@ -1,9 +1,8 @@
 """The flagship way, from bytes to an `Analysis`: each image walks it once.
 
-decode → grain, quality → encoder (one pass) ─┬→ gate, distance; heads ─────────────────────────────────┐
-                                              └→ mask network, or prompts → mask decoder → mask         │
-                                                 (where the gate says skin)      ├→ crops → networks ─┴→ answer
-                                                                                 └→ measures
+decode → grain → encoder (one pass) ─┬→ gate, distance; heads ───────────────────────────────────────────────┐
+                                     └→ mask network, or prompts → mask decoder → mask ─┬→ crops → networks ─┴→ answer
+                                        (where the gate says skin)                      └→ measures
 """
 
 from __future__ import annotations
@@ -23,18 +22,8 @@ from dermoscope.engine import EngineName, Precision, available_engines
 from dermoscope.explanation import evidence_record
 from dermoscope.familiarity import FamiliarityModel
 from dermoscope.heads.evidence import occlusion_evidence
-from dermoscope.images import (
-    MAX_PIXELS,
-    DecodedImage,
-    field_of_view,
-    grain_level,
-    quality_flags,
-    side_by_side,
-    without_frame,
-    without_grain,
-    working_copy,
-)
-from dermoscope.mask_model import Clock, EncodedImage, MaskModel, SeenImage, decoded
+from dermoscope.images import MAX_PIXELS, DecodedImage, quality_flags, side_by_side
+from dermoscope.mask_model import Clock, EncodedImage, MaskModel, ReadyImage, SeenImage, decoded
 from dermoscope.measures import measure_lesion
 from dermoscope.open_image import MaskOptions, OpenImage
 from dermoscope.segment.automatic import AutomaticMask
@@ -163,13 +152,11 @@ class Analyzer:
             if image.spacing_mm is None:
                 image = replace(image, spacing_mm=spacing_mm)
         with clock("quality"):
-            grain = grain_level(image.rgb)
-            rgb = without_grain(image.rgb, grain)
-            small = working_copy(rgb)
-            view = field_of_view(small)
-            flags = quality_flags(small, size=(image.width, image.height), view=view, grain=grain)
+            ready = ReadyImage.of(image)
+            rgb, small, view = ready.rgb, ready.small, ready.view
+            flags = quality_flags(small, size=(image.width, image.height), view=view, grain=ready.grain)
         with clock("encode"):
-            encoded = self._model.encode(without_frame(rgb, view))
+            encoded = self._model.encode(ready.unframed)
         with clock("gate"):
             gate = self._model.judge_skin(encoded)
             distance = self._distance(encoded.feature)
@@ -234,7 +221,7 @@ class Analyzer:
         )
         opened = None
         if keep_open:
-            seen = SeenImage(image, rgb, small, view, {"original": encoded}, gate)
+            seen = SeenImage(ready, {"original": encoded}, gate)
             opened = OpenImage(self.bundle, self._model, seen, MaskOptions(gate=True))
             if segmented:
                 opened.start_from(segmented, finished)

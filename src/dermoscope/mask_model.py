@@ -17,7 +17,16 @@ from dermoscope.bundle_parts import Head
 from dermoscope.encoders.inputs import EncoderInput, prepare
 from dermoscope.engine import EngineError, EngineName, Precision, cache_folder, compile_graph
 from dermoscope.heads.calibration import calibrated_probabilities
-from dermoscope.images import DecodedImage, ImageError, decode
+from dermoscope.images import (
+    DecodedImage,
+    ImageError,
+    decode,
+    field_of_view,
+    grain_level,
+    without_frame,
+    without_grain,
+    working_copy,
+)
 from dermoscope.segment.automatic import AutomaticMask, Decode, as_drawn, segment_automatically
 from dermoscope.segment.confidence import expected_overlap
 from dermoscope.segment.flips import Flip, flip_pixels
@@ -49,22 +58,48 @@ class EncodedImage:
 
 
 @dataclass(frozen=True, eq=False)
+class ReadyImage:
+    """One image, ready to be looked at.
+
+    Attributes:
+        image: As it came, which is how people see it.
+        grain: Its `grain_level`.
+        rgb: Its pixels `without_grain`: what models and measures see.
+        small: The `working_copy` of these.
+        view: The field of view of that.
+    """
+
+    image: DecodedImage
+    grain: float
+    rgb: Image
+    small: Image
+    view: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, image: DecodedImage) -> ReadyImage:
+        """Make one ready."""
+        grain = grain_level(image.rgb)
+        rgb = without_grain(image.rgb, grain)
+        small = working_copy(rgb)
+        return cls(image, grain, rgb, small, field_of_view(small))
+
+    @property
+    def unframed(self) -> Image:
+        """What the encoder sees: the frame, if there is one, painted."""
+        return without_frame(self.rgb, self.view)
+
+
+@dataclass(frozen=True, eq=False)
 class SeenImage:
     """One image with everything that its masks are made from.
 
     Attributes:
-        image: Its pixels.
-        smoothed: The same `without_grain`: what models and measures see. People see the image as it came.
-        small: The `working_copy` of that.
-        view: The field of view of that.
+        ready: Its pixels.
         encoded: What the encoder says of it, and of its mirror images where they are asked too.
         gate: Skin or not.
     """
 
-    image: DecodedImage
-    smoothed: Image
-    small: Image
-    view: NDArray[np.bool_]
+    ready: ReadyImage
     encoded: Mapping[Flip, EncodedImage]
     gate: Gate
 

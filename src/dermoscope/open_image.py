@@ -97,9 +97,10 @@ class OpenImage:
         self._model, self._options = model, options
         self._part, self._fingerprint = bundle.description.decoder, bundle.fingerprint
         self._clock = clock or Clock()
-        self.rgb, self.width, self.height = seen.image.rgb, seen.image.width, seen.image.height
-        self.encoded, self.spacing_mm = seen.encoded["original"], seen.image.spacing_mm
-        self.smoothed, self._small, self._view, self._gate = seen.smoothed, seen.small, seen.view, seen.gate
+        ready, image = seen.ready, seen.ready.image
+        self.rgb, self.width, self.height, self.spacing_mm = image.rgb, image.width, image.height, image.spacing_mm
+        self.smoothed, self._small, self._view = ready.rgb, ready.small, ready.view
+        self.encoded, self._gate = seen.encoded["original"], seen.gate
         self._flips = tuple(seen.encoded)
         shape = self._small.shape[:2]
         self._decode = FlippedDecoder({flip: model.decoder_on(one, shape) for flip, one in seen.encoded.items()}, shape)

@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from dermoscope.bundle import Bundle, named_bundle
 from dermoscope.engine import EngineName, Precision
-from dermoscope.images import MAX_PIXELS, field_of_view, grain_level, without_frame, without_grain, working_copy
-from dermoscope.mask_model import Clock, MaskModel, SeenImage, decoded
+from dermoscope.images import MAX_PIXELS
+from dermoscope.mask_model import Clock, MaskModel, ReadyImage, SeenImage, decoded
 from dermoscope.open_image import MaskOptions, OpenImage
 from dermoscope.segment.flips import Flip, flip_pixels
 from dermoscope.segment.user_prompts import PromptError, UserBox
@@ -98,17 +98,13 @@ class Segmenter:
         """
         clock = Clock()
         with clock("decode"):
-            image = decoded(source, self._max_pixels, frame)
-            smoothed = without_grain(image.rgb, grain_level(image.rgb))
-            small = working_copy(smoothed)
-            view = field_of_view(small)
+            ready = ReadyImage.of(decoded(source, self._max_pixels, frame))
         with clock("encode"):
             flips: tuple[Flip, ...] = ("original", "hflip") if self.options.flips else ("original",)
-            unframed = without_frame(smoothed, view)
+            unframed = ready.unframed
             encoded = {flip: self._model.encode(flip_pixels(unframed, flip)) for flip in flips}
             gate = self._model.judge_skin(encoded["original"])
-        seen = SeenImage(image, smoothed, small, view, encoded, gate)
-        return OpenImage(self.bundle, self._model, seen, self.options, clock=clock)
+        return OpenImage(self.bundle, self._model, SeenImage(ready, encoded, gate), self.options, clock=clock)
 
 
 def load_segmenter(

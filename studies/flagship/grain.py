@@ -87,8 +87,8 @@ def main() -> None:
         level = (lambda _rgb: FALSE_ALARM) if kind == "as if grainy" else grain_level
         for way, smooth in WAYS.items():
             with (
-                patch("dermoscope.analyzer.grain_level", level),
-                patch("dermoscope.analyzer.without_grain", where_needed(smooth)),
+                patch("dermoscope.mask_model.grain_level", level),
+                patch("dermoscope.mask_model.without_grain", where_needed(smooth)),
             ):
                 said = answers(chosen, analyzer, change, f"{kind}, {way}")
             row = {
